@@ -1,4 +1,4 @@
-"""What an Aave v3 market is made of: the specification it is deployed from and the addresses that result."""
+"""A local Aave v3 market: the specification from which it is deployed, and the resulting addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TokenKind = Literal["standard", "zero_first"]
 
 @dataclass(frozen=True)
 class RateSpec:
-    """Interest rate strategy; all in basis points, rates a year."""
+    """Interest rate strategy; all in basis points, rates per year."""
 
     optimal: int = 8000
     base: int = 0
@@ -25,7 +25,7 @@ class RateSpec:
 class ReserveSpec:
     """One reserve. Price with 8 decimals, ratios in basis points (`bonus` 10500: 5 %), caps in whole tokens.
 
-    A liquidation threshold of 0 makes an asset that is no collateral. A cap of 0 is no cap.
+    With a liquidation threshold of 0 the asset is no collateral. A cap of 0 is no cap.
     """
 
     symbol: str
@@ -35,7 +35,7 @@ class ReserveSpec:
     liquidation_threshold: int
     bonus: int
     protocol_fee: int = 1000
-    """Share of the liquidation bonus that goes to the protocol."""
+    """The protocol's share of the liquidation bonus."""
     reserve_factor: int = 1000
     rates: RateSpec = RateSpec()
     borrowing: bool = True
@@ -96,11 +96,11 @@ class AaveDeployment:
     emode_feeds: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     """Price sources of e-mode categories that have one, by category."""
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Custom errors by selector, to read reverts with; 3.0.2 has none, it reverts with numbers."""
+    """Custom errors by selector, to decode reverts; empty for 3.0.2, which reverts with numbers."""
 
 
 def demo_market() -> tuple[list[ReserveSpec], list[EModeSpec]]:
-    """Five assets and one e-mode with parameters like Ethereum mainnet's, prices of an ordinary day."""
+    """Five assets and one e-mode with parameters like Ethereum mainnet's and ordinary prices."""
     stable = RateSpec(optimal=9000, slope1=400, slope2=6000)
     ether = RateSpec(optimal=8000, slope1=330, slope2=8000)
     wrapped = RateSpec(optimal=4500, slope1=700, slope2=30000)

@@ -1,4 +1,4 @@
-"""The steps of a deployment that are the same in Aave 3.0.2 and 3.6."""
+"""The steps of a deployment that Aave 3.0.2 and 3.6 have in common."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BASE_CURRENCY_UNIT = 10**8
 
 @dataclass(frozen=True)
 class Core:
-    """Addresses of what a market has before its first reserve; `libraries` by name."""
+    """Addresses of a market's contracts before its first reserve; `libraries` by name."""
 
     provider: str
     pool: str
@@ -43,7 +43,7 @@ def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact
 def create_libraries(
     queue: Deployer, names: Sequence[str], code: Callable[[str], Artifact]
 ) -> dict[str, str]:
-    """Queue the libraries of logic, each linked with those before it; addresses by name."""
+    """Queue the logic libraries, each linked with those before it; their addresses by name."""
     libraries: dict[str, str] = {}
     for name in names:
         libraries[f"{name}Logic"] = queue.create(code(f"{name}Logic"), libraries=libraries)
@@ -58,7 +58,7 @@ def create_core(
     data_provider_code: Artifact,
     libraries: Mapping[str, str],
 ) -> Core:
-    """Put pool, configurator and data provider behind the addresses provider, and send all that is queued."""
+    """Register pool, configurator and data provider at the addresses provider; send all that is queued."""
     queue.call(provider, "setPoolImpl(address)", implementation)
     configurator = queue.create(configurator_code, libraries=libraries)
     queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
@@ -73,7 +73,7 @@ def create_core(
 
 
 def create_oracle(queue: Deployer, code: Artifact, provider: str, listed: Sequence[Listed]) -> str:
-    """Queue the price oracle: base currency US dollar with 8 decimals, no fallback."""
+    """Queue the price oracle and return its address: base currency US dollar, 8 decimals, no fallback."""
     assets, feeds = [asset for _, asset, _ in listed], [feed for _, _, feed in listed]
     oracle = queue.create(code, provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
     queue.call(provider, "setPriceOracle(address)", oracle)
@@ -103,7 +103,7 @@ def deployed(
     emode_feeds: Mapping[int, str] = MappingProxyType({}),
     errors: Mapping[str, str] = MappingProxyType({}),
 ) -> AaveDeployment:
-    """Send what is queued and read what the market has become."""
+    """Send what is queued and read the addresses of the deployed market."""
     queue.flush()
     reserves = {each[0].symbol: deployed_reserve(queue.rpc, core.data_provider, *each) for each in listed}
     return AaveDeployment(
@@ -124,7 +124,7 @@ def deployed(
 def deployed_reserve(
     rpc: LocalRpc, data_provider: str, spec: ReserveSpec, asset: str, feed: str
 ) -> DeployedReserve:
-    """The addresses of a reserve as the data provider tells them."""
+    """The addresses of a reserve as the data provider returns them."""
     signature = "getReserveTokensAddresses(address)"
     returned = view(rpc, data_provider, signature, [asset], "address", "address", "address")
     a_token, stable, variable = map(str, returned)

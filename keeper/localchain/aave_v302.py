@@ -1,4 +1,4 @@
-"""Deploys Aave v3.0.2 as its npm package ships it compiled (@aave/core-v3 1.19.3, solc 0.8.10)."""
+"""Deploy Aave v3.0.2 from the artifacts in its npm package (@aave/core-v3 1.19.3, solc 0.8.10)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _core(queue: Deployer) -> Core:
 
 
 def _token_implementations(queue: Deployer, pool: str) -> tuple[str, ...]:
-    """Of aToken, stable and variable debt token."""
+    """Queue the implementations of aToken, stable and variable debt token; their addresses."""
     token = "protocol/tokenization/{0}.sol/{0}"  # noqa: S105 - a path, no password
     return tuple(
         queue.create(core_artifact(token.format(name)), pool)

@@ -1,4 +1,4 @@
-"""Deploys Aave v3.6 from its npm sources (@aave-dao/aave-v3-origin 3.6.0), compiled once and cached."""
+"""Deploy Aave v3.6 from its npm sources (@aave-dao/aave-v3-origin 3.6.0), compiled once and cached."""
 
 from __future__ import annotations
 

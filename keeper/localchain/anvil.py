@@ -1,4 +1,4 @@
-"""Anvil as a context manager: a private local chain that always ends with its owner."""
+"""Anvil as a context manager: a private local chain that always ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class AnvilOptions:
-    """How Anvil starts. Times are Unix seconds, gas in units; None leaves Anvil's own default."""
+    """Options with which Anvil starts. Times are Unix seconds; None leaves Anvil's own default."""
 
     chain_id: int = 31337
     no_mining: bool = False
@@ -51,7 +51,7 @@ class AnvilOptions:
     fork_block: int | None = None
     extra: tuple[str, ...] = ()
     log: Path | None = None
-    """File that receives Anvil's output; None keeps it quiet."""
+    """File that receives Anvil's output; None: none is kept."""
 
 
 class Anvil:
@@ -133,15 +133,15 @@ class Anvil:
         return self.rpc.integer("eth_blockNumber")
 
     def set_next_timestamp(self, seconds: int) -> None:
-        """Unix time of the next block; must not lie before the latest block."""
+        """Set the Unix time of the next block; it must not be before the latest block's."""
         self.rpc.call("evm_setNextBlockTimestamp", hex(seconds))
 
     def set_timestamp_interval(self, seconds: int) -> None:
-        """From now on each block is this many seconds after its parent, whatever the wall clock says."""
+        """Make each later block this many seconds later than its parent, whatever the clock shows."""
         self.rpc.call("anvil_setBlockTimestampInterval", seconds)
 
     def increase_time(self, seconds: int) -> None:
-        """Move the clock of coming blocks forward."""
+        """Move the time of later blocks forward by these seconds."""
         self.rpc.call("evm_increaseTime", hex(seconds))
 
     def set_automine(self, enabled: bool) -> None:
@@ -151,7 +151,7 @@ class Anvil:
         self.rpc.call("anvil_setBalance", account, hex(wei))
 
     def impersonate(self, account: str) -> None:
-        """Let `eth_sendTransaction` send from any account without its key."""
+        """Let `eth_sendTransaction` send from this account without its key."""
         self.rpc.call("anvil_impersonateAccount", account)
 
     def set_code(self, account: str, runtime: bytes) -> None:
@@ -161,11 +161,11 @@ class Anvil:
         self.rpc.call("anvil_setStorageAt", account, hex(slot), f"0x{value:064x}")
 
     def snapshot(self) -> int:
-        """Identifier for one `revert`; a snapshot is used up by it."""
+        """Take a snapshot and return its identifier, good for one `revert`."""
         return as_int(self.rpc.call("evm_snapshot"))
 
     def revert(self, snapshot: int) -> None:
-        """Back to the snapshot; UnreachableError when it was used before."""
+        """Go back to a snapshot; UnreachableError when it was used before."""
         if self.rpc.call("evm_revert", hex(snapshot)) is not True:
             raise UnreachableError(f"snapshot {snapshot} is gone", where=self.url, remedy="Take a new one")
 
@@ -175,7 +175,7 @@ class Anvil:
 
 
 def find_anvil() -> Path:
-    """A user's own Anvil first, else the npm package's; UnreachableError with the install command."""
+    """Path of Anvil: the one on PATH, else the npm package's; UnreachableError with the install command."""
     own = shutil.which("anvil")
     if own:
         return Path(own)
@@ -224,7 +224,7 @@ def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 
 def dies_with_parent() -> Callable[[], None]:
-    """For `preexec_fn`, on Linux: the kernel ends the child when the thread that starts it ends."""
+    """A `preexec_fn` for Linux: the kernel ends the child when the thread that started it ends."""
     # Looked up before the fork: the child may only make plain calls.
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()

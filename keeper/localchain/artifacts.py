@@ -1,4 +1,4 @@
-"""Compiled contracts, from an npm package or from our compiler, and the linking of their libraries."""
+"""Compiled contracts, from an npm package or compiled here, and the linking of their libraries."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from keeper.localchain.packages import package_path
 
 @dataclass(frozen=True)
 class Artifact:
-    """One compiled contract. `code` is creation code, `runtime` what is left on the chain: in hexadecimal
-    without 0x, unlinked places as `__$…$__`.
+    """One compiled contract. `code` is its creation code, `runtime` its deployed code: hexadecimal without
+    0x, unlinked places as `__$…$__`.
 
     `links` maps a library's name to the byte offsets in `code` where its address belongs.
     """
@@ -37,7 +37,7 @@ class Artifact:
         return {"0x" + function_abi_to_4byte_selector(each).hex(): each["name"] for each in errors}
 
     def creation(self, arguments: Sequence[object], libraries: Mapping[str, str]) -> bytes:
-        """What creates it: linked code and the constructor's arguments."""
+        """Data of the creating transaction: linked code and the constructor's arguments."""
         constructors = filter_abi_by_type("constructor", self.abi)
         types = get_abi_input_types(constructors[0]) if constructors else ()
         return self.linked(libraries) + encode(types, arguments)
@@ -55,7 +55,7 @@ class Artifact:
 
 
 References = Mapping[str, Mapping[str, list[dict[str, int]]]]
-"""Where a compiler says that libraries belong: by file and library, places with their `start`."""
+"""A compiler's link references: by file and library, places with their `start` (bytes)."""
 
 
 def artifact(name: str, abi: ABI, code: str, runtime: str, references: References) -> Artifact:

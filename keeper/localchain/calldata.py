@@ -1,4 +1,4 @@
-"""Encoding and decoding of contract calls from a signature in plain words, e.g. `mint(address,uint256)`."""
+"""Encoding and decoding of contract calls by a signature such as `mint(address,uint256)`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from keeper.localchain.rpc import LocalRpc
 def view(
     rpc: LocalRpc, target: str, signature: str, arguments: Sequence[object], *returns: str
 ) -> tuple[object, ...]:
-    """Calls a view function at the latest block; values decoded by the types in `returns`."""
+    """Call a view function at the latest block; its values, decoded by the types in `returns`."""
     answer = rpc.text("eth_call", {"to": target, "data": calldata(signature, *arguments)}, "latest")
     return decoded(returns, answer)
 
 
 def view_address(rpc: LocalRpc, target: str, signature: str, *arguments: object) -> str:
-    """A view function's single address, lower case."""
+    """Call a view function that returns one address; lower case."""
     return str(view(rpc, target, signature, arguments, "address")[0])
 
 

@@ -1,4 +1,4 @@
-"""Deploys our stand-in for Comet (`contracts/test/CometStandIn.sol`): no package ships Compound v3."""
+"""Deploy our stand-in for Comet (`contracts/test/CometStandIn.sol`): no package has Compound v3."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class CollateralSpec:
 
 @dataclass(frozen=True)
 class CometSpec:
-    """A market: base token, its collaterals, store front and reserves (base units)."""
+    """A market: base token (price with 8 decimals), its collaterals, store front price factor (1e18), minimum
+    borrow and target reserves (base units)."""
 
     symbol: str
     decimals: int
@@ -45,7 +46,7 @@ class CometSpec:
 
 @dataclass(frozen=True)
 class CometStandIn:
-    """Addresses of one market; tokens and feeds by symbol, the base token's among them."""
+    """Addresses of one market; tokens and feeds by symbol, those of the base token (`base`) included."""
 
     comet: str
     base: str
@@ -55,7 +56,7 @@ class CometStandIn:
 
 
 def _curve(kink: int, low: int, high: int, base: int) -> tuple[int, int, int, int]:
-    """A kinked curve from annual rates scaled 1e18."""
+    """A kinked rate curve per second, from annual rates scaled 1e18."""
     return kink, low // YEAR, high // YEAR, base // YEAR
 
 
@@ -66,7 +67,7 @@ def deploy(
     existing: Mapping[str, str] = NONE,
     existing_feeds: Mapping[str, str] = NONE,
 ) -> CometStandIn:
-    """The market with mintable tokens and Chainlink mock feeds, save those that are there already."""
+    """Deploy the market, with mintable tokens and Chainlink mock feeds for symbols without existing ones."""
     queue = Deployer(rpc, deployer)
     both = [
         (spec.symbol, spec.decimals, spec.price),
@@ -97,12 +98,13 @@ def deploy(
 
 
 def mint_and_supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]:
+    """Three transactions: mint, approve and supply."""
     token = market.tokens[symbol]
     return [call_of(who, token, "mint(address,uint256)", who, amount), *supply(market, who, symbol, amount)]
 
 
 def supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]:
-    """An allowance, and with it the supply."""
+    """Two transactions: approve and supply."""
     token = market.tokens[symbol]
     return [
         call_of(who, token, "approve(address,uint256)", market.comet, amount),
@@ -111,5 +113,5 @@ def supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]
 
 
 def withdraw(market: CometStandIn, who: str, symbol: str, amount: int) -> Tx:
-    """Base beyond what was supplied is borrowed."""
+    """Withdraw an asset; base beyond what was supplied is borrowed."""
     return call_of(who, market.comet, "withdraw(address,uint256)", market.tokens[symbol], amount)

@@ -1,4 +1,4 @@
-"""All four protocols on one chain, with the same dollars and ether: one price moves all of them in one block.
+"""Four lending protocols on one chain, with the same tokens: one ether price moves all of them in one block.
 
 Aave 3.6, Morpho Blue and Mezo's trove system are the real contracts; Compound v3 is our stand-in.
 """
@@ -29,11 +29,11 @@ FIRST_PRICE = 2500 * 10**8
 PROTOCOLS = MappingProxyType(
     {"aave": "aave-v3", "morpho": "morpho-blue", "troves": "liquity", "comet": "compound-v3"}
 )
-"""The markets by the names the keeper's configuration gives them here."""
+"""Protocols of the markets, by the names they have in the keeper's configuration here."""
 THRESHOLDS = MappingProxyType(
     {"aave": 83 * PERCENT, "morpho": 86 * PERCENT, "troves": WAD * 100 // 110, "comet": 90 * PERCENT}
 )
-"""What part of ether's worth may be owed before anyone may liquidate."""
+"""The share of ether's value that may be owed before anyone may liquidate, 1e18."""
 _LENT = 10**8
 _SYSTEM_COINS = 100_000
 
@@ -50,7 +50,7 @@ class FourMarkets:
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """What the configuration names, by market."""
+        """The address that the configuration names, by market."""
         return {
             "aave": self.aave.pool,
             "morpho": self.morpho.morpho,
@@ -62,7 +62,7 @@ class FourMarkets:
         return self.aave.reserves[symbol].asset
 
     def tokens(self, ether: int) -> dict[str, Token]:
-        """What exchanges trade, ether at this price."""
+        """The tokens that exchanges trade, with ether at this price (8 decimals)."""
         prices = {spec.symbol: spec.price for spec in demo_market()[0]}
         return tokens_of(self.aave, {**prices, "WETH": ether})
 
@@ -70,7 +70,7 @@ class FourMarkets:
         return act.mint(self.aave, self.aave.reserves[symbol], who, amount)
 
     def moved(self, ether: int) -> list[Tx]:
-        """Ether at a new price in all markets, and a new round of the troves' feed, which must stay fresh."""
+        """Set ether's price (8 decimals) in all markets; the troves' feed gets a new round by it."""
         [pair] = self.morpho.pairs
         oracle = morpho_blue.oracle_price(TokenSpec("USDC", 6, 10**8), TokenSpec("WETH", 18, ether))
         return [
@@ -80,7 +80,7 @@ class FourMarkets:
         ]
 
     def held(self, ether: int) -> Tx:
-        """A new round of the troves' feed."""
+        """A new round of the troves' feed, which must stay fresh, at this price (8 decimals)."""
         return troves.set_price(self.troves, ether)
 
     def open(
@@ -91,8 +91,8 @@ class FourMarkets:
         part: int,
         hints: tuple[str, str] = (ZERO_ADDRESS, ZERO_ADDRESS),
     ) -> list[Tx]:
-        """An account with so many wei of collateral, which owes this part (1e18) of what the market lets it
-        owe before it is liquidated. `hints`: its neighbours in the list of troves."""
+        """Open an account with `ether` wei of collateral that owes `part` (1e18) of the debt at which it
+        would be liquidatable. `hints`: its neighbours in the list of troves."""
         worth = ether * FIRST_PRICE * THRESHOLDS[market] // WAD * part // WAD
         opening: Mapping[str, Callable[[], list[Tx]]] = {
             "aave": lambda: self._in_aave(who, ether, worth // 10**20),
@@ -132,7 +132,7 @@ class FourMarkets:
         return [troves.open_trove(self.troves, who, ether, drawn, hints)]
 
     def lend(self) -> None:
-        """What borrowers borrow, and a system of troves that is far from its critical ratio."""
+        """Supply what borrowers borrow, and bring the trove system far above its critical ratio."""
         rpc, [pair] = self.anvil.rpc, self.morpho.pairs
         dollars = _LENT * 10**6
         self.anvil.set_balance(LENDER, 2 * _SYSTEM_COINS * WAD)
@@ -151,7 +151,7 @@ class FourMarkets:
 
 
 def deploy(anvil: Anvil) -> FourMarkets:
-    """All four, with lenders, without borrowers."""
+    """Deploy all four markets, with lenders and without borrowers."""
     rpc = anvil.rpc
     aave = aave_v36.deploy(rpc, *demo_market())
     tokens = {symbol: each.asset for symbol, each in aave.reserves.items()}
@@ -172,10 +172,10 @@ def deploy(anvil: Anvil) -> FourMarkets:
 
 
 def settings(markets: FourMarkets, names: Sequence[str] = tuple(PROTOCOLS)) -> str:
-    """The [markets.*] sections of a keeper's configuration."""
+    """The [markets.*] sections of a keeper's configuration for these markets."""
     return "\n".join(
         f'[markets.{name}]\nprotocol = "{PROTOCOLS[name]}"\nchain = "local"\n'
         f'address = "{markets.addresses[name]}"\n' + ('unknown_oracles = "act"\n' if name == "morpho" else "")
-        # Morpho's oracle here names no feed, and nothing else says its price: as an operator would allow it.
+        # Morpho's oracle here names no feed and has no second source: an operator would have to allow it.
         for name in names
     )

@@ -1,7 +1,7 @@
 """A stand-in for Pyth's Hermes on local chains: its HTTP interface, and prices signed with a key of ours.
 
-Updates are as our stand-in for Pyth takes them (`signed_pyth`), one for each price, and can be spoilt in
-every way that a keeper must survive. Times are the chain's, not the clock's.
+Updates are as our stand-in for Pyth takes them (`signed_pyth`), one per price, and can be made wrong in every
+way that a keeper must survive. Times are the chain's, not the clock's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from eth_keys.datatypes import PrivateKey
 from keeper.localchain.signed_pyth import EXPONENT, signed_update
 
 Trouble = Literal["", "garbage", "slow", "refusing", "old", "early", "wrongly signed", "unsure"]
-"""How it errs. `down` is no answer at all: see `stop`."""
+"""What is wrong with its answers; empty: nothing. For no answer at all see `HermesStandIn.stop`."""
 _STRANGER = PrivateKey(b"\x01" * 32)
 _FAR = 600
 _PATH = "/v2/updates/price/"
@@ -30,7 +30,7 @@ _PATH = "/v2/updates/price/"
 
 @dataclass(frozen=True, slots=True, order=True)
 class PublishedPrice:
-    """A price and its 68 % interval with 8 decimals, at a Unix time."""
+    """A price and its 68 % confidence interval with 8 decimals, published at a Unix time."""
 
     published: int
     price: int
@@ -39,11 +39,11 @@ class PublishedPrice:
 
 @dataclass
 class HermesStandIn:
-    """Serves what was published, from `start` until `stop`; again after that."""
+    """A server of the published prices, from `start` until `stop`; it can be started again."""
 
     trouble: Trouble = ""
     seconds: float = 5.0
-    """How long an answer takes where it is slow."""
+    """Duration of an answer while `trouble` is "slow"."""
     asked: list[str] = field(default_factory=list)
     """The paths of all requests."""
 
@@ -65,18 +65,18 @@ class HermesStandIn:
         self.stop()
 
     def publish(self, identity: bytes, price: int, published: int, confidence: int = 0) -> None:
-        """A further price, later than all before it."""
+        """Add a price, later than all before it."""
         self._history.setdefault(identity, []).append(PublishedPrice(published, price, confidence))
 
     def start(self) -> None:
-        """Listen, at the port that it had before."""
+        """Listen: on a free port, later on the same again."""
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler(self))
         self._server.daemon_threads = True
         self._port = int(self._server.server_address[1])
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Nobody listens any more, and nobody who was connected is answered."""
+        """Stop listening and close all connections."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -86,7 +86,7 @@ class HermesStandIn:
                 self._open.pop().shutdown(SHUT_RDWR)
 
     def connected(self, connection: socket) -> None:
-        """Somebody is, until this ends."""
+        """Note a connection, so that `stop` closes it."""
         self._open.add(connection)
 
     def answer(self, path: str) -> tuple[int, bytes]:
@@ -101,7 +101,7 @@ class HermesStandIn:
         parts = urlsplit(path)
         which = parts.path.removeprefix(_PATH)
         ids = [bytes.fromhex(each.removeprefix("0x")) for each in parse_qs(parts.query).get("ids[]", [])]
-        # As Hermes does where it is told to ignore what it does not know.
+        # As Hermes does with the option to ignore unknown ids.
         ids = [each for each in ids if each in self._history]
         found = [self._found(each, which) for each in ids]
         if not parts.path.startswith(_PATH) or None in found:
@@ -115,7 +115,7 @@ class HermesStandIn:
         return 200, json.dumps({"binary": {"encoding": "hex", "data": updates}, "parsed": told}).encode()
 
     def _found(self, identity: bytes, which: str) -> int | None:
-        """The place in the history of what is asked for."""
+        """Index in the history of the requested price; None where there is none."""
         history = self._history.get(identity, [])
         if which == "latest":
             return len(history) - 1 if history else None
@@ -162,10 +162,10 @@ def _handler(service: HermesStandIn) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(body)
             except OSError:
-                # Whoever asked has gone: it was too slow.
+                # The client has disconnected: the answer was too slow.
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Silent."""
+            """Log nothing."""
 
     return Handler

@@ -13,7 +13,7 @@ from keeper.localchain.uniswap_v3 import PoolSpec, Token
 
 
 def deploy_liquidator(rpc: LocalRpc, owner: str, operator: str) -> str:
-    """Its address. `owner` gets the profit, `operator` may call it."""
+    """Deploy our Liquidator and return its address. `owner` gets the profit, `operator` may call it."""
     queue = Deployer(rpc, ACCOUNTS[0])
     address = queue.create(own_artifact("Liquidator"), owner, operator)
     queue.flush()
@@ -21,7 +21,7 @@ def deploy_liquidator(rpc: LocalRpc, owner: str, operator: str) -> str:
 
 
 def tokens_of(market: AaveDeployment, prices: Mapping[str, int]) -> dict[str, Token]:
-    """A market's assets as exchanges know them, at these prices (8 decimals, by symbol)."""
+    """A market's assets as tokens of exchanges, at these prices (8 decimals, by symbol)."""
     return {
         symbol: Token(reserve.asset.lower(), reserve.decimals, prices[symbol])
         for symbol, reserve in market.reserves.items()
@@ -29,7 +29,7 @@ def tokens_of(market: AaveDeployment, prices: Mapping[str, int]) -> dict[str, To
 
 
 def demo_pools(dollars: int = 4_000_000) -> Sequence[PoolSpec]:
-    """Pools like mainnet's for the assets of `demo_market`: deep where they are, none where there is none."""
+    """Pools for the assets of `demo_market` with depths like mainnet's; none where mainnet has none."""
     return (
         PoolSpec("WETH", "USDC", 500, dollars, 9_000),
         PoolSpec("WETH", "USDC", 3000, dollars // 2),

@@ -1,6 +1,6 @@
-"""Deploys Lyra Avalon from its npm package: the real options exchange, one market of it.
+"""Deploy Lyra Avalon from its npm package: the real options exchange, with one market.
 
-Synthetix v2, whose dollar and token it trades in and whose rates it reads, is the package's own test double.
+Synthetix v2, whose dollar and token it trades and whose rates it reads, is the package's own test double.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def deploy(
     spec: AvalonSpec | None = None,
     deployer: str = ACCOUNTS[0],
 ) -> AvalonDeployment:
-    """A market with liquidity and its boards; `deployer` owns all of it. The same inputs on a fresh chain
+    """Deploy a market with liquidity and boards; `deployer` owns all of it. The same inputs on a fresh chain
     give the same addresses."""
     terms = spec or AvalonSpec()
     queue = Deployer(rpc, deployer, avalon_errors())

@@ -1,5 +1,5 @@
-"""What people do on a local Lyra Avalon, as transactions for `send_batch`. All amounts and prices are scaled
-1e18; a position is named by its number."""
+"""Actions on a local Lyra Avalon, as transactions for `send_batch`. Amounts and prices are scaled 1e18; a
+position is named by its number."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.transactions import Tx, call_of
 
 NEW = 0
-"""Instead of a position's number: one is opened."""
+"""In place of a position's number: open a new one."""
 _TRADE = "(uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256)"
 
 
 def mint_and_approve(system: AvalonDeployment, who: str, quote: int = 0, base: int = 0) -> list[Tx]:
-    """Make dollars and tokens for `who`, of which the market may take any."""
+    """Mint dollars and tokens to `who` and approve the market for them without limit."""
     steps = []
     for token, amount in ((system.quote, quote), (system.base, base)):
         if amount:
@@ -35,8 +35,8 @@ def open_position(
     collateral: int = 0,
     position: int = NEW,
 ) -> Tx:
-    """Buy or sell options, anew or more of a position. `collateral` is what a short shall hold afterwards:
-    dollars (the premium is counted into them) or tokens. With no amount, only the collateral is changed."""
+    """Buy or sell options, in a new position or more of one. `collateral` is what a short must hold
+    afterwards: dollars (the premium included) or tokens. With amount 0 only the collateral changes."""
     return _trade(system, who, "openPosition", strike, kind, amount, collateral, position)
 
 
@@ -49,7 +49,7 @@ def close_position(
     amount: int,
     collateral: int = 0,
 ) -> Tx:
-    """Close a part of a position, or all of it, which leaves no collateral."""
+    """Close a part of a position, leaving `collateral`, or all of it, which leaves none."""
     return _trade(system, who, "closePosition", strike, kind, amount, collateral, position)
 
 
@@ -67,72 +67,72 @@ def force_close(
 
 
 def add_collateral(system: AvalonDeployment, who: str, position: int, amount: int) -> Tx:
-    """Give collateral to anybody's short, in what it is collateralised with."""
+    """Add collateral to anyone's short, in the asset that it holds."""
     return call_of(who, system.market, "addCollateral(uint256,uint256)", position, amount)
 
 
 def transfer_position(
     system: AvalonDeployment, owner: str, to: str, position: int, by: str | None = None
 ) -> Tx:
-    """Hand a position over with its collateral, by its owner or by whom the owner approved."""
+    """Transfer a position with its collateral; `by`: the approved sender, by default the owner."""
     signature = "transferFrom(address,address,uint256)"
     return call_of(by or owner, system.token, signature, owner, to, position)
 
 
 def approve_position(system: AvalonDeployment, owner: str, whom: str, position: int) -> Tx:
-    """Let somebody take, split or merge a position."""
+    """Approve `whom` to transfer, split or merge a position."""
     return call_of(owner, system.token, "approve(address,uint256)", whom, position)
 
 
 def split_position(
     system: AvalonDeployment, who: str, position: int, amount: int, collateral: int, to: str
 ) -> Tx:
-    """Make a second position of a part of one, with a part of its collateral."""
+    """Split a part of a position, with a part of its collateral, into a new one that `to` gets."""
     signature = "split(uint256,uint256,uint256,address)"
     return call_of(who, system.token, signature, position, amount, collateral, to)
 
 
 def merge_positions(system: AvalonDeployment, who: str, positions: Sequence[int]) -> Tx:
-    """Make one of several positions of one kind and strike: the first of them."""
+    """Merge positions of one kind and strike into the first of them."""
     return call_of(who, system.token, "merge(uint256[])", list(positions))
 
 
 def liquidate_position(
     system: AvalonDeployment, who: str, position: int, beneficiary: str | None = None
 ) -> Tx:
-    """Liquidate a whole short; the fee goes to `who`, or to the beneficiary."""
+    """Liquidate a whole short; the fee goes to the beneficiary, by default `who`."""
     signature = "liquidatePosition(uint256,address)"
     return call_of(who, system.market, signature, position, beneficiary or who)
 
 
 def update_greeks(system: AvalonDeployment, who: str, board: LocalBoard) -> Tx:
-    """Bring a board's cached Greeks up to date, which anyone may before its expiry."""
+    """Update a board's cached Greeks; anyone may, before its expiry."""
     return call_of(who, system.greek_cache, "updateBoardCachedGreeks(uint256)", board.id)
 
 
 def settle_board(system: AvalonDeployment, who: str, board: LocalBoard) -> Tx:
-    """Settle an expired board at the spot of this very block, which anyone may."""
+    """Settle an expired board at the spot of the including block; anyone may."""
     return call_of(who, system.market, "settleExpiredBoard(uint256)", board.id)
 
 
 def settle_options(system: AvalonDeployment, who: str, positions: Sequence[int]) -> Tx:
-    """Pay positions of settled boards out to their owners, which anyone may."""
+    """Pay out positions of settled boards to their owners; anyone may."""
     return call_of(who, system.short_collateral, "settleOptions(uint256[])", list(positions))
 
 
 def set_spot(system: AvalonDeployment, price: int, invalid: bool = False) -> Tx:
-    """The rate of the token in dollars; `invalid`: one that nobody may trade at."""
+    """Set the token's rate in dollars; `invalid`: a rate that stops trading."""
     signature = "setRateAndInvalid(bytes32,uint256,bool)"
     return call_of(system.owner, system.rates, signature, key(base_key(system.symbol)), price, invalid)
 
 
 def stop_exchange(system: AvalonDeployment, stopped: bool = True) -> Tx:
-    """Synthetix gives nothing for what is exchanged, as where a synth is suspended."""
+    """Make Synthetix return nothing for exchanges, as for a suspended synth."""
     return call_of(system.owner, system.synthetix, "setReturnZero(bool)", stopped)
 
 
 def freeze_board(system: AvalonDeployment, board: LocalBoard, frozen: bool = True) -> Tx:
-    """Stop all trade and liquidation on a board."""
+    """Stop all trading and liquidation on a board."""
     return call_of(system.owner, system.market, "setBoardFrozen(uint256,bool)", board.id, frozen)
 
 
@@ -142,7 +142,7 @@ def force_settle_board(system: AvalonDeployment, board: LocalBoard) -> Tx:
 
 
 def pause_market(system: AvalonDeployment, paused: bool = True) -> Tx:
-    """Stop what needs a price in this market."""
+    """Stop everything that needs a price in this market."""
     return call_of(system.owner, system.adapter, "setMarketPaused(address,bool)", system.market, paused)
 
 
@@ -152,7 +152,7 @@ def pause_all(system: AvalonDeployment, paused: bool = True) -> Tx:
 
 
 def pass_time(rpc: LocalRpc, seconds: int) -> None:
-    """A block that many seconds later."""
+    """Mine a block that many seconds later."""
     rpc.call("evm_increaseTime", hex(seconds))
     rpc.call("evm_mine")
 

@@ -1,5 +1,4 @@
-"""What a local Lyra Avalon is made of: the specification it is deployed from and the addresses that
-result."""
+"""A local Lyra Avalon: the specification from which it is deployed, and the resulting addresses."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ from keeper.localchain.lyra_avalon_parameters import (
 
 
 class AvalonOption(IntEnum):
-    """The five kinds of positions, by the contract's own numbers. A short's last word is what its collateral
-    is: the token the option is on, or dollars."""
+    """The five kinds of positions, by the contract's own numbers. A short's last word names its collateral:
+    BASE the underlying token, QUOTE dollars."""
 
     LONG_CALL = 0
     LONG_PUT = 1
@@ -36,7 +35,7 @@ class AvalonOption(IntEnum):
 
 @dataclass(frozen=True)
 class StrikeSpec:
-    """One strike: its price, and its volatility as a part of its board's."""
+    """One strike: its price in dollars, and its volatility as a fraction of its board's; 1e18."""
 
     price: int
     skew: int = WAD
@@ -44,7 +43,7 @@ class StrikeSpec:
 
 @dataclass(frozen=True)
 class BoardSpec:
-    """Options of one expiry, `lasts` seconds after they are listed."""
+    """Options of one expiry, `lasts` seconds after listing, with base volatility `iv` (1e18)."""
 
     strikes: tuple[StrikeSpec, ...]
     lasts: int = 4 * WEEK
@@ -53,8 +52,8 @@ class BoardSpec:
 
 @dataclass(frozen=True)
 class AvalonSpec:
-    """One market on one token, with all parameters of its contracts. Fees are what the token's exchange into
-    dollars and back costs."""
+    """One market on one token, with all parameters of its contracts, 1e18. `base_fee` and `quote_fee` are the
+    shares that Synthetix charges for exchanging the token into dollars and back."""
 
     symbol: str = "ETH"
     spot: int = 2_000 * WAD
@@ -76,7 +75,7 @@ class AvalonSpec:
 
 @dataclass(frozen=True)
 class LocalStrike:
-    """One strike by its id, with its board's."""
+    """One strike by its id, with its board's id."""
 
     id: int
     board: int
@@ -85,7 +84,7 @@ class LocalStrike:
 
 @dataclass(frozen=True)
 class LocalBoard:
-    """One board by its id, with the time of its expiry."""
+    """One board by its id, with its expiry (Unix time)."""
 
     id: int
     expiry: int
@@ -123,8 +122,8 @@ class AvalonContracts:
 
 @dataclass(frozen=True)
 class AvalonDeployment(AvalonContracts, SynthetixDouble):
-    """One market with what it trades with. `owner` may configure everything, makes tokens and sets the rate;
-    `errors` has the names of the contracts' custom errors by selector."""
+    """One market and its double of Synthetix. `owner` may configure everything, mint tokens and set the rate;
+    `errors` are the names of the contracts' custom errors by selector."""
 
     symbol: str
     owner: str

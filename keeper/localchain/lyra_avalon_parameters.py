@@ -14,13 +14,13 @@ DAY = 24 * HOUR
 WEEK = 7 * DAY
 UNLIMITED = 2**256 - 1
 SECURITY_MODULE = "0x" + "efee" * 10
-"""Whose the reserved part of fees and penalties is."""
+"""Receiver of the reserved part of fees and penalties."""
 
 
 @dataclass(frozen=True)
 class MinimumCollateral:
-    """What a short must hold: the option's price at a shocked spot and volatility, which falls from A to B
-    between two times to expiry; at least a static amount, at most what covers everything."""
+    """The minimum collateral of a short: the option's price at a shocked spot and volatility, which falls
+    from A to B between two times to expiry; at least a static amount, at most what covers everything."""
 
     static_quote: int = 200 * WAD
     static_base: int = WAD // 5
@@ -34,8 +34,8 @@ class MinimumCollateral:
 
 @dataclass(frozen=True)
 class LiquidationPenalty:
-    """What liquidation costs of the collateral that is left, and how much of it is the liquidator's and the
-    security module's."""
+    """The penalty of a liquidation as a share of the remaining collateral, and the shares of it that the
+    liquidator and the security module get."""
 
     penalty_ratio: int = WAD // 5
     liquidator_ratio: int = 2 * WAD // 5
@@ -45,8 +45,8 @@ class LiquidationPenalty:
 
 @dataclass(frozen=True)
 class ForcedClose:
-    """How options are priced that are closed by force or liquidated: averages, shocks, least shares of
-    spot."""
+    """Pricing of options that are force closed or liquidated: averaging periods, volatility shocks, minimum
+    shares of spot."""
 
     iv_period: int = 12 * HOUR
     skew_period: int = DAY
@@ -62,7 +62,7 @@ class ForcedClose:
 
 @dataclass(frozen=True)
 class GreekCaching:
-    """When cached Greeks are stale, over which times volatility is averaged, and the rate of interest."""
+    """When cached Greeks are stale, the periods over which volatility is averaged, and the interest rate."""
 
     max_strikes: int = 30
     acceptable_spot_move: int = WAD // 20
@@ -78,7 +78,7 @@ class GreekCaching:
 
 @dataclass(frozen=True)
 class AvalonTerms:
-    """What holds for all boards: how far expiries may be, and fees."""
+    """Terms of all boards: the farthest expiry, and fees."""
 
     max_expiry: int = 48 * WEEK
     security_module: str = SECURITY_MODULE
@@ -88,7 +88,7 @@ class AvalonTerms:
 
 @dataclass(frozen=True)
 class TradeFees:
-    """What opening and closing cost, and how a trade of the standard size moves volatility."""
+    """Fees of opening and closing, and how a trade of the standard size moves volatility."""
 
     option_price: int = WAD // 100
     option_price_1x: int = 6 * WEEK
@@ -103,7 +103,7 @@ class TradeFees:
 
 @dataclass(frozen=True)
 class TradeLimits:
-    """Deltas and volatilities at which one may trade, and the time before expiry at which it ends."""
+    """Deltas and volatilities at which trading is allowed, and the time before expiry at which it ends."""
 
     min_delta: int = 3 * WAD // 20
     min_forced_delta: int = WAD // 4
@@ -121,7 +121,7 @@ class TradeLimits:
 
 @dataclass(frozen=True)
 class VarianceFees:
-    """What trading costs more while volatility is far from its average."""
+    """The additional fee while volatility is far from its average."""
 
     coefficient: int = WAD // 4
     forced_coefficient: int = WAD // 4
@@ -136,7 +136,7 @@ class VarianceFees:
 
 @dataclass(frozen=True)
 class PoolTerms:
-    """How liquidity comes and goes, and the circuit breakers that halt it."""
+    """Deposits and withdrawals of liquidity, and the circuit breakers that halt them."""
 
     min_deposit: int = WAD
     deposit_delay: int = WEEK

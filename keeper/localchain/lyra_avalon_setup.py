@@ -1,5 +1,4 @@
-"""Steps of bringing Lyra Avalon up: the double of Synthetix that it trades with, its contracts and their
-parameters, boards."""
+"""Steps of deploying Lyra Avalon: the double of Synthetix, its own contracts and their parameters, boards."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ DOLLAR_KEY = "sUSD"
 
 
 def create_double(queue: Deployer, symbol: str) -> SynthetixDouble:
-    """Queue the double, with a dollar and a token of this symbol, both of which only permitted ones make."""
+    """Queue the double, with a dollar and a token of this symbol, which only permitted accounts may mint."""
     return SynthetixDouble(
         synthetix=queue.create(synthetix_double("SynthetixReturnZero")),
         exchanger=queue.create(synthetix_double("Exchanger")),
@@ -39,7 +38,7 @@ def create_double(queue: Deployer, symbol: str) -> SynthetixDouble:
 
 
 def create_contracts(queue: Deployer, symbol: str) -> AvalonContracts:
-    """Queue the market's contracts; they know nothing of each other yet."""
+    """Queue the creation of the market's contracts, not yet connected."""
     libraries = {name: queue.create(avalon_library(name)) for name in ("GWAV", "BlackScholes")}
     pair = f"{DOLLAR_KEY}/{base_key(symbol)}"
     adapter = queue.create(avalon_artifact("SynthetixAdapter"))
@@ -58,7 +57,7 @@ def create_contracts(queue: Deployer, symbol: str) -> AvalonContracts:
 
 
 def connect_double(queue: Deployer, double: SynthetixDouble, at: AvalonContracts, spec: AvalonSpec) -> None:
-    """Queue that the double serves the market: its addresses, who makes tokens, fees and the first rate."""
+    """Queue the double's configuration for the market: addresses, minters, fees and the first rate."""
     named = {
         "ProxySynthetix": double.synthetix,
         "Exchanger": double.exchanger,
@@ -85,7 +84,7 @@ def connect_double(queue: Deployer, double: SynthetixDouble, at: AvalonContracts
 
 
 def connect_contracts(queue: Deployer, at: AvalonContracts, double: SynthetixDouble) -> None:
-    """Queue that each contract learns of the others."""
+    """Queue the initialisation of each contract with the others' addresses."""
     tokens = (double.quote, double.base)
     connections = {
         at.market: (
@@ -108,7 +107,7 @@ def connect_contracts(queue: Deployer, at: AvalonContracts, double: SynthetixDou
 
 
 def set_parameters(queue: Deployer, at: AvalonContracts, spec: AvalonSpec) -> None:
-    """Queue all parameters, each structure by the function that takes it."""
+    """Queue the setting of all parameters."""
     structures = (
         (at.market, "OptionMarket", "setOptionMarketParams", spec.market),
         (at.pool, "LiquidityPool", "setLiquidityPoolParameters", spec.pool),
@@ -127,7 +126,7 @@ def set_parameters(queue: Deployer, at: AvalonContracts, spec: AvalonSpec) -> No
 
 
 def provide_liquidity(queue: Deployer, at: AvalonContracts, quote: str, amount: int) -> None:
-    """Queue a deposit, which is at once the pool's while no board is live, and the hedger's short account."""
+    """Queue a deposit, effective at once while no board is live, and the opening of the hedger's account."""
     queue.call(quote, "mint(address,uint256)", queue.sender, amount)
     queue.call(quote, "approve(address,uint256)", at.pool, amount)
     queue.call(at.pool, "initiateDeposit(address,uint256)", queue.sender, amount)
@@ -139,7 +138,7 @@ def provide_liquidity(queue: Deployer, at: AvalonContracts, quote: str, amount: 
 def list_board(
     queue: Deployer, market: str, spec: BoardSpec, expiry: int, board: int, first_strike: int
 ) -> LocalBoard:
-    """Queue a board's listing; the market counts boards and strikes from one."""
+    """Queue a board's listing; the market numbers boards and strikes from 1."""
     prices, skews = [each.price for each in spec.strikes], [each.skew for each in spec.strikes]
     signature = "createOptionBoard(uint256,uint256,uint256[],uint256[],bool)"
     queue.call(market, signature, expiry, spec.iv, prices, skews, False)
@@ -148,10 +147,10 @@ def list_board(
 
 
 def base_key(symbol: str) -> str:
-    """The name of the token that stands for a symbol."""
+    """The synth of a symbol: `sETH` for `ETH`."""
     return f"s{symbol}"
 
 
 def key(name: str) -> bytes:
-    """A name as Synthetix and the adapter know it."""
+    """A name as Synthetix and the adapter take it: 32 bytes, padded with zeros."""
     return name.encode().ljust(32, b"\0")

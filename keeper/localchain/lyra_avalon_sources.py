@@ -1,5 +1,5 @@
-"""Finds Lyra Avalon's compiled contracts in its npm package, and beside them the package's own test double of
-Synthetix v2."""
+"""Artifacts of Lyra Avalon's contracts in its npm package, and of the package's test double of Synthetix
+v2."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _THROWERS = (
 
 
 def avalon_artifact(name: str) -> Artifact:
-    """One of the exchange's own contracts."""
+    """A contract of the exchange by its name."""
     return package_artifact(f"{_CONTRACTS}/{name}.sol/{name}.json")
 
 
 def avalon_library(name: str) -> Artifact:
-    """A library that others are linked with."""
+    """A library of the exchange by its name."""
     return package_artifact(f"{_CONTRACTS}/libraries/{name}.sol/{name}.json")
 
 
 def synthetix_double(name: str) -> Artifact:
-    """The package's own test double of a contract of Synthetix v2."""
+    """The package's test double of a contract of Synthetix v2, by the contract's name."""
     return package_artifact(f"{_CONTRACTS}/test-helpers/Test{name}.sol/Test{name}.json")
 
 
@@ -47,7 +47,7 @@ def signature_of(contract: Artifact, function: str) -> str:
 
 @lru_cache(maxsize=1)
 def avalon_errors() -> Mapping[str, str]:
-    """Names of the exchange's custom errors by selector."""
+    """Names of the exchange's custom errors by selector (0x and 8 digits)."""
     return MappingProxyType(
         {selector: name for each in _THROWERS for selector, name in avalon_artifact(each).errors().items()}
     )

@@ -1,4 +1,4 @@
-"""Deploys Morpho Blue from its npm package, with the package's own mocks of oracle and rate model."""
+"""Deploy Morpho Blue from its npm package, with the package's own mocks of oracle and rate model."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class LocalPair:
 
 @dataclass(frozen=True)
 class MorphoDeployment:
-    """Addresses of one singleton. `owner` may create what Morpho lets its owner create."""
+    """Addresses of one singleton, its tokens and markets. `owner` is Morpho's owner."""
 
     morpho: str
     irm: str
@@ -71,7 +71,7 @@ class MorphoDeployment:
 
 
 def oracle_price(loan: TokenSpec, collateral: TokenSpec) -> int:
-    """What Morpho's oracle answers: units of loan a unit of collateral, scaled 1e36."""
+    """The price that Morpho's oracle returns: loan units per collateral unit, scaled 1e36, rounded down."""
     units = ORACLE_SCALE * int(10**loan.decimals) // int(10**collateral.decimals)
     return collateral.price * units // loan.price
 
@@ -83,8 +83,8 @@ def deploy(
     deployer: str = ACCOUNTS[0],
     existing: Mapping[str, str] = NONE,
 ) -> MorphoDeployment:
-    """The singleton, one rate model, tokens that anyone may mint, and a market for each pair. `existing`:
-    addresses of tokens that are there already, by symbol."""
+    """Deploy the singleton, one rate model, tokens that anyone may mint, and a market for each pair.
+    `existing`: addresses of tokens already deployed, by symbol."""
     queue = Deployer(rpc, deployer)
     code = artifacts(SOURCES)
     morpho = queue.create(code["Morpho"], deployer)
@@ -143,7 +143,7 @@ def accrue(market: MorphoDeployment, pair: LocalPair, who: str) -> Tx:
 
 
 def set_price(market: MorphoDeployment, pair: LocalPair, price: int) -> Tx:
-    """A new answer of the pair's oracle, scaled as Morpho wants it."""
+    """Set the price of the pair's oracle, scaled as in `oracle_price`."""
     return call_of(market.owner, pair.oracle, "setPrice(uint256)", price)
 
 

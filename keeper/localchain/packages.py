@@ -1,4 +1,4 @@
-"""Where the development packages of `contracts/` are: protocols, the compiler and Anvil."""
+"""Paths of the development packages of `contracts/`: protocols, the compiler and Anvil."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Deploys Perp v2 (Curie) from its npm packages: the real exchange on real Uniswap v3 pools.
+"""Deploy Perp v2 (Curie) from its npm packages: the real exchange on real Uniswap v3 pools.
 
-Chainlink's test aggregators stand behind Perp's own price feeds, and the settlement token is one that anyone
-may mint."""
+Perp's own price feeds read Chainlink's test aggregators, and anyone may mint the settlement token."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ from keeper.localchain.uniswap_v3 import SPACING, sqrt_price, tick_near
 SETTLEMENT_DECIMALS = 6
 MAKER, MOVER = "0x" + "3a" * 20, "0x" + "30" * 20
 RIPE = 30 * 60 + 1
-"""Seconds until the mark price, which averages the pool over half an hour, can be read at all."""
+"""Seconds after which the mark price, which averages the pool over half an hour, can be read."""
 _PURSE = 10**15
 
 
@@ -53,8 +52,8 @@ def deploy(
     maker: str = MAKER,
     mover: str = MOVER,
 ) -> CurieDeployment:
-    """The whole system with liquidity around the given prices, its pools half an hour old; `deployer` owns
-    all of it. The same inputs on a fresh chain give the same addresses."""
+    """Deploy the whole system with liquidity around the given prices, its pools half an hour old; `deployer`
+    owns all of it. The same inputs on a fresh chain give the same addresses."""
     spec = system or CurieSpec()
     queue = Deployer(rpc, deployer)
     quote, bases = create_tokens(queue, build, len(markets))

@@ -1,5 +1,5 @@
-"""What people do on a local Perp v2, as transactions for `send_batch`. Sizes and quote amounts are scaled
-1e18, collateral is in its own token's units, prices have 8 decimals."""
+"""Actions on a local Perp v2, as transactions for `send_batch`. Sizes and quote amounts are scaled 1e18,
+collateral is in its own token's units, prices have 8 decimals."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from keeper.localchain.uniswap_v3 import sqrt_price
 
 FOREVER = 2**64
 OPEN_POSITIONS = 1
-"""What a delegate may be allowed to do."""
+"""The action for which a delegate can be approved."""
 LIMIT_INTERVAL = 15
-"""Seconds after which the pool's place counts anew for how far a trade may move it."""
+"""Seconds after which the limit on how far a trade may move the pool counts from the present tick."""
 _GAS = 4_000_000
 _MOST = 10**33
 _OPEN = "(address,bool,bool,uint256,uint256,uint256,uint160,bytes32)"
@@ -33,8 +33,7 @@ def mint_and_deposit(
     collateral: LocalVaultCollateral | None = None,
     to: str | None = None,
 ) -> list[Tx]:
-    """Three transactions: mint dollars or a collateral token, approve it and deposit it, for `to` if
-    given."""
+    """Three transactions: mint dollars or a collateral token, approve and deposit it, for `to` if given."""
     token = _token(system, collateral)
     return [
         call_of(who, token, "mint(address,uint256)", who, amount),
@@ -46,12 +45,12 @@ def mint_and_deposit(
 def withdraw(
     system: CurieDeployment, who: str, amount: int, collateral: LocalVaultCollateral | None = None
 ) -> Tx:
-    """Take collateral out, to `who`."""
+    """Withdraw collateral to `who`; dollars where none is given."""
     return _to(system.vault, who, "withdraw(address,uint256)", _token(system, collateral), amount)
 
 
 def open_position(system: CurieDeployment, who: str, market: LocalBase, size: int) -> Tx:
-    """Buy (or sell, where `size` is negative) exactly that much from the pool."""
+    """Buy (sell, where `size` is negative) exactly `size` of base from the pool."""
     signature = f"openPosition({_OPEN})"
     return _to(system.clearing_house, who, signature, _order(market, size))
 
@@ -59,18 +58,18 @@ def open_position(system: CurieDeployment, who: str, market: LocalBase, size: in
 def open_position_for(
     system: CurieDeployment, delegate: str, trader: str, market: LocalBase, size: int
 ) -> Tx:
-    """The same for a trader who has approved the delegate."""
+    """As `open_position`, for a trader who has approved the delegate."""
     signature = f"openPositionFor(address,{_OPEN})"
     return _to(system.clearing_house, delegate, signature, trader, _order(market, size))
 
 
 def approve_delegate(system: CurieDeployment, who: str, delegate: str) -> Tx:
-    """Let somebody else open, reduce and close positions for `who`."""
+    """Approve a delegate to open, reduce and close positions for `who`."""
     return _to(system.delegate_approval, who, "approve(address,uint8)", delegate, OPEN_POSITIONS)
 
 
 def close_position(system: CurieDeployment, who: str, market: LocalBase) -> Tx:
-    """Close the position against the pool, or the part of it that the price limit lets."""
+    """Close the position against the pool, or the part of it that the price limit allows."""
     order = (market.token, 0, 0, FOREVER, _NO_REFERRAL)
     return _to(system.clearing_house, who, f"closePosition({_CLOSE})", order)
 
@@ -78,7 +77,7 @@ def close_position(system: CurieDeployment, who: str, market: LocalBase) -> Tx:
 def add_liquidity(
     system: CurieDeployment, who: str, market: LocalBase, base: int, quote: int, lower: int, upper: int
 ) -> Tx:
-    """Open or widen a maker's range with at most these amounts, which become its debt."""
+    """Open or enlarge a maker's range (ticks) with at most these amounts, which become its debt."""
     order = (market.token, base, quote, lower, upper, 0, 0, False, FOREVER)
     return _to(system.clearing_house, who, f"addLiquidity({_ADD})", order)
 
@@ -92,13 +91,13 @@ def remove_liquidity(
 
 
 def cancel_orders(system: CurieDeployment, who: str, maker: str, market: LocalBase) -> Tx:
-    """Cancel all ranges of a maker who no longer covers them, which anyone may."""
+    """Cancel all ranges of a maker whose margin no longer covers them; anyone may."""
     signature = "cancelAllExcessOrders(address,address)"
     return _to(system.clearing_house, who, signature, maker, market.token)
 
 
 def liquidate(system: CurieDeployment, who: str, trader: str, market: LocalBase, size: int = 0) -> Tx:
-    """Take over a trader's position, or as much of it as may be; a smaller signed size if one is given."""
+    """Liquidate a trader's position, as much of it as allowed; a smaller signed size if one is given."""
     signature = "liquidate(address,address,int256)"
     return _to(system.clearing_house, who, signature, trader, market.token, size)
 
@@ -116,21 +115,21 @@ def liquidate_collateral(
 
 
 def set_index(system: CurieDeployment, source: LocalBase | LocalVaultCollateral, price: int) -> Tx:
-    """The price source's new answer. The feed takes no second answer of the same second."""
+    """Set the price source's answer. The feed takes only one answer per second."""
     return call_of(system.owner, source.aggregator, "updateAnswer(int256)", price)
 
 
 def cache_index(system: CurieDeployment, who: str, market: LocalBase) -> Tx:
-    """Make the feed remember the new answer, as trades do and Perp's own updater did at every answer.
+    """Make the feed store the newest answer, as trades do and Perp's own updater did at every answer.
 
-    A new answer that nobody makes it remember for longer than the interval falsifies the average: the old
-    price is counted against the new one's time, until the average passes zero and reverts.
+    An answer that is not stored for longer than the interval falsifies the average: the last stored price is
+    subtracted for the time since, until the average is negative and the feed reverts.
     """
     return _to(market.feed, who, "update()")
 
 
 def pause(system: CurieDeployment, market: LocalBase) -> Tx:
-    """Freeze a market at its index price's average."""
+    """Pause a market, at its average index price."""
     return _to(market.token, system.owner, "pause()")
 
 
@@ -140,20 +139,20 @@ def close_market(system: CurieDeployment, market: LocalBase, price: int) -> Tx:
 
 
 def quit_market(system: CurieDeployment, who: str, trader: str, market: LocalBase) -> Tx:
-    """Settle a trader's ranges and position in a closed market, which anyone may."""
+    """Settle a trader's ranges and position in a closed market; anyone may."""
     return _to(system.clearing_house, who, "quitMarket(address,address)", trader, market.token)
 
 
 def move_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: int) -> None:
-    """Bring the pool to a price (8 decimals) by trades of the mover, in as many steps of time as the limit
-    asks for. The index must be within a tenth of it."""
+    """Move the pool to a price (8 decimals) by trades of the mover, in as many time steps as the limit
+    requires. The index must be within a tenth of it."""
     while pool_root(rpc, market) != _root(system, market, price):
         rpc.call("evm_increaseTime", hex(LIMIT_INTERVAL))
         send_batch(rpc, [push_pool(rpc, system, market, price)])
 
 
 def push_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: int) -> Tx:
-    """One trade of the mover towards a price (8 decimals), as far as the limit lets."""
+    """One trade of the mover towards a price (8 decimals), as far as the limit allows."""
     present, wanted = pool_root(rpc, market), _root(system, market, price)
     reach = 1.0001 ** ((market.spec.max_ticks - 1) / 2)
     down = wanted < present
@@ -163,7 +162,7 @@ def push_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: 
 
 
 def pool_root(rpc: LocalRpc, market: LocalBase) -> int:
-    """The pool's price as Uniswap keeps it, its Q64.96 root."""
+    """The pool's square root price (Q64.96)."""
     return cast(int, view(rpc, market.pool, "slot0()", (), "uint160")[0])
 
 
@@ -172,7 +171,7 @@ def _root(system: CurieDeployment, market: LocalBase, price: int) -> int:
 
 
 def pass_time(rpc: LocalRpc, seconds: int) -> None:
-    """A block that many seconds later."""
+    """Mine a block that many seconds later."""
     rpc.call("evm_increaseTime", hex(seconds))
     rpc.call("evm_mine")
 

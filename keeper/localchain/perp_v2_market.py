@@ -1,4 +1,4 @@
-"""What a local Perp v2 is made of: the specification it is deployed from and the addresses that result."""
+"""A local Perp v2: the specification from which it is deployed, and the resulting addresses."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Literal
 from keeper.model.money import WAD as WAD
 
 DOLLAR = 10**6
-"""One dollar of the settlement token, in which the vault counts."""
+"""One dollar in units of the settlement token."""
 RATIO = 10**6
 """Perp's ratios are millionths."""
 
 CurieBuild = Literal["2.6.0", "2.8.4"]
-"""The version of the contracts. 2.6.0 as Optimism ran it in 2023: the mark looks at the pool's price of the
-moment, and a close beyond the price limit closes a quarter. 2.8.4: at the average of 15 seconds, and a close
-stops at the limit."""
+"""The version of the contracts. 2.6.0 as on Optimism in 2023: the mark reads the pool's present price, and a
+close beyond the price limit closes a quarter. 2.8.4: it reads the average of 15 seconds, and a close stops at
+the limit."""
 
 
 @dataclass(frozen=True)
 class BaseSpec:
-    """One market: its first price (8 decimals, of index and pool alike) and its Uniswap pool's fee.
+    """One market: its first price (8 decimals, of both index and pool) and its Uniswap pool's fee (1e6).
 
     `depth` is in dollars on each side, spread over `width` ticks each way. A trade may move the pool by
-    `max_ticks` from where it was up to 15 seconds before.
+    `max_ticks` from its tick of up to 15 seconds before.
     """
 
     symbol: str
@@ -34,12 +34,12 @@ class BaseSpec:
     width: int = 12_000
     max_ticks: int = 1_000
     insurance_fee: int = 100_000
-    """The insurance fund's part of the fee, in millionths."""
+    """The insurance fund's share of the fee, in millionths."""
 
 
 @dataclass(frozen=True)
 class VaultCollateralSpec:
-    """A token besides the dollar that counts as collateral: its price has 8 decimals."""
+    """A collateral token besides the dollar: price with 8 decimals, ratios in millionths, cap in units."""
 
     symbol: str
     price: int
@@ -51,7 +51,7 @@ class VaultCollateralSpec:
 
 @dataclass(frozen=True)
 class CurieSpec:
-    """What holds for all markets together; amounts in units of the settlement token."""
+    """Parameters of the whole system: amounts in units of the settlement token, ratios in millionths."""
 
     insurance: int = 1_000_000 * DOLLAR
     max_collaterals: int = 5
@@ -59,7 +59,7 @@ class CurieSpec:
     liquidation_ratio: int = 500_000
     mm_ratio_buffer: int = 2_000
     collateral_fee: int = 30_000
-    """The insurance fund's part of what a liquidator of collateral repays."""
+    """The insurance fund's share of what a liquidator of collateral repays."""
     debt_threshold: int = 10_000 * DOLLAR
     collateral_dust: int = 500 * DOLLAR
     price_timeout: int = 30 * 86_400
@@ -80,7 +80,7 @@ class LocalBase:
 
 @dataclass(frozen=True)
 class LocalVaultCollateral:
-    """One collateral token with its price's aggregator and Perp's feed before it."""
+    """One collateral token with its price source's aggregator and Perp's feed that reads it."""
 
     symbol: str
     token: str
@@ -90,8 +90,8 @@ class LocalVaultCollateral:
 
 @dataclass(frozen=True)
 class CurieDeployment:
-    """Addresses of one system. `owner` may configure everything; `maker` gave the pools their liquidity and
-    `mover` trades where the pools are to go."""
+    """Addresses of one system. `owner` may configure everything; `maker` provides the pools' liquidity, and
+    `mover` trades to move their prices."""
 
     build: CurieBuild
     clearing_house: str

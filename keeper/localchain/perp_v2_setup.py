@@ -1,4 +1,4 @@
-"""Steps of bringing Perp v2 up: its contracts, a market with its price feed and pool, collaterals."""
+"""Steps of deploying Perp v2: its contracts, a market with its price feed and pool, collaterals."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from keeper.localchain.uniswap_v3 import Token, sqrt_price
 
 UNLIMITED = 2**255
 AVERAGED = 15 * 60
-"""Seconds of the index price's average that the feeds keep ready."""
+"""Seconds of the average index price that the feeds cache."""
 _OBSERVATIONS = 250
 _COLLATERAL = "(address,uint24,uint24,uint256)"
 
 
 @dataclass(frozen=True)
 class CurieCore:
-    """The contracts that exist once."""
+    """Addresses of the contracts that exist once."""
 
     clearing_house: str
     vault: str
@@ -48,8 +48,8 @@ class CurieCore:
 
 
 def create_tokens(queue: Deployer, build: CurieBuild, count: int) -> tuple[str, list[str]]:
-    """Queue the quote token and `count` base tokens: every pool wants the quote's address to be the higher,
-    so the one that will have the highest is the quote."""
+    """Queue the quote token and `count` base tokens: (quote, bases). Every pool requires the quote's address
+    to be the higher, so the token that will have the highest is the quote."""
     coming = queue.upcoming(count + 1)
     quote = max(coming, key=lambda address: int(address, 16))
     for address in coming:
@@ -60,7 +60,7 @@ def create_tokens(queue: Deployer, build: CurieBuild, count: int) -> tuple[str, 
 
 
 def create_core(queue: Deployer, build: CurieBuild, usd: str, quote: str, spec: CurieSpec) -> CurieCore:
-    """Queue the contracts that exist once, each told of the others."""
+    """Queue the contracts that exist once, connected with each other."""
     factory = queue.create(pool_factory_artifact())
     config = _create(queue, build, "ClearingHouseConfig")
     fund = _create(queue, build, "InsuranceFund", usd)
@@ -91,7 +91,7 @@ def create_core(queue: Deployer, build: CurieBuild, usd: str, quote: str, spec: 
 
 
 def hand_over(queue: Deployer, house: str, token: str) -> None:
-    """Queue that all of a virtual token is the clearing house's, which may pass it on."""
+    """Queue minting all of a virtual token to the clearing house and allowing it to transfer it."""
     queue.call(token, "mintMaximumTo(address)", house)
     queue.call(token, "addWhitelist(address)", house)
 
@@ -111,7 +111,7 @@ def create_base(
 
 
 def open_market(queue: Deployer, core: CurieCore, quote: str, market: LocalBase) -> None:
-    """Queue that a market's pool gets its first price and the exchange takes it up."""
+    """Queue the initialisation of a market's pool at its first price, and its registration."""
     root = sqrt_price(*pool_tokens(market.token, quote, market.spec.price))
     queue.call(market.pool, "initialize(uint160)", root)
     queue.call(market.pool, "increaseObservationCardinalityNext(uint16)", _OBSERVATIONS)
@@ -125,17 +125,17 @@ def open_market(queue: Deployer, core: CurieCore, quote: str, market: LocalBase)
 
 
 def pool_tokens(base: str, quote: str, price: int) -> tuple[Token, Token]:
-    """What a market's pool trades, the base token at this price (8 decimals)."""
+    """(base, quote) of a market's pool, the base token at this price (8 decimals)."""
     return Token(base, 18, price), Token(quote, 18, 10**FEED_DECIMALS)
 
 
 def admit_collaterals(
     queue: Deployer, core: CurieCore, specs: Sequence[VaultCollateralSpec]
 ) -> Mapping[str, LocalVaultCollateral]:
-    """Queue tokens that count as collateral, priced by the feed that reads Chainlink's own rounds."""
+    """Queue collateral tokens and their admission, priced by the feed that reads Chainlink's own rounds."""
     if not specs:
         return {}
-    # Zero says that the sequencer is up, since ever.
+    # An answer of 0 means that the sequencer is up; its time, that it has been up long enough.
     sequencer = create_feed(queue, 0)
     queue.call(sequencer, "updateRoundData(uint80,int256,uint256,uint256)", 1, 0, 1, 1)
     made = {}

@@ -1,4 +1,4 @@
-"""Finds Perp v2's compiled contracts in its npm packages, its price feeds and Uniswap's pools beside them."""
+"""Artifacts of Perp v2's contracts and price feeds in its npm packages, and of Uniswap's pool factory."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _BUILDS: dict[CurieBuild, str] = {
 
 
 def curie_artifact(build: CurieBuild, name: str) -> Artifact:
-    """One of the exchange's own contracts."""
+    """A contract of the exchange by its name."""
     return package_artifact(f"{_BUILDS[build]}/{name}.sol/{name}.json")
 
 
 def curie_feed_artifact(name: str) -> Artifact:
-    """One of the price feeds that stand between Chainlink and the exchange."""
+    """A price feed between Chainlink and the exchange, by its name."""
     return package_artifact(f"{_DEPLOYED}/oracle-contracts/contracts/{name}.sol/{name}.json")
 
 
 def pool_factory_artifact() -> Artifact:
-    """Uniswap's factory, whose pools the markets are."""
+    """Uniswap's factory, which creates the markets' pools."""
     return package_artifact("@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json")
 
 
 def initializer(contract: Artifact) -> str:
-    """The signature by which a contract that takes no constructor arguments is set up."""
+    """Signature of `initialize`, which sets up a contract without constructor arguments."""
     (function,) = filter_abi_by_name("initialize", contract.abi)
     return abi_to_signature(function)

@@ -10,7 +10,7 @@ from keeper.localchain.rpc import LocalRpc
 
 
 def deploy_takeover(rpc: LocalRpc, system: CurieDeployment, owner: str, operator: str) -> str:
-    """Its address. `operator` may take positions over, and so may `owner`."""
+    """Deploy our PerpTakeover and return its address. `operator` and `owner` may take positions over."""
     queue = Deployer(rpc, ACCOUNTS[0])
     address = queue.create(own_artifact("PerpTakeover"), system.clearing_house, owner, operator)
     queue.flush()

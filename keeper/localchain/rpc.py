@@ -1,4 +1,4 @@
-"""JSON-RPC to a local node: one request, or thousands in a batch. No retries, no failover: it is local."""
+"""JSON-RPC to a local node: one request, or thousands in a batch. No retries and no failover."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Request: TypeAlias = "tuple[str, Sequence[Json]]"
 
 BATCH_LIMIT = 1000
-"""Requests in one HTTP body; larger batches are cut, as Anvil limits a body to about 2 MB."""
+"""Most requests in one HTTP body; larger batches are split. Anvil limits a body to about 2 MB."""
 _BODY_LIMIT = 1_500_000
 
 
@@ -28,7 +28,7 @@ class RpcRefusedError(KeeperError):
 
 @dataclass(frozen=True)
 class LocalRpc:
-    """A local node at `host:port`. Values own no connection, so they may be shared between threads."""
+    """A local node at `host:port`. It keeps no connection, so threads may share it."""
 
     host: str
     port: int
@@ -39,11 +39,16 @@ class LocalRpc:
         return f"http://{self.host}:{self.port}"
 
     def call(self, method: str, *params: Json) -> Json:
-        """The result of one request; RpcRefusedError when the node answers with an error."""
+        """The result of one request; RpcRefusedError when the node answers with an error, UnreachableError
+        when it does not answer."""
         return self.batch([(method, params)])[0]
 
     def batch(self, requests: Sequence[Request]) -> list[Json]:
-        """Results in the order of the requests; RpcRefusedError for the first that failed (all were sent)."""
+        """Results in the order of the requests.
+
+        RpcRefusedError for the first that failed: all requests of its HTTP body were sent. UnreachableError
+        when the node does not answer.
+        """
         results: list[Json] = []
         for chunk in _chunks(requests):
             answers = self._post(b"[" + b",".join(body for _, body in chunk) + b"]")
@@ -75,7 +80,7 @@ class LocalRpc:
 
 
 def as_int(value: Json) -> int:
-    """A JSON-RPC quantity (0x…) as an integer; KeeperError for anything else."""
+    """A JSON-RPC quantity (0x…, or a number) as an integer; KeeperError for any other type."""
     if isinstance(value, str):
         return int(value, 16)
     if isinstance(value, int):

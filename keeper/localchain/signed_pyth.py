@@ -1,5 +1,4 @@
-"""Price updates as our stand-in for Pyth takes them: signed with a key that is in this file and worth
-nothing."""
+"""Price updates as our stand-in for Pyth takes them: signed with a public test key."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from eth_utils.crypto import keccak
 
 EXPONENT = -8
 FEE = 1
-"""Wei that one update costs."""
+"""Fee of one update, wei."""
 _SIGNER = PrivateKey(keccak(text="keeper local chain: signs prices"))
 _FEED = "(bytes32,(int64,uint64,int32,uint256),(int64,uint64,int32,uint256))"
 LATEST = 1
@@ -17,12 +16,12 @@ BENCHMARK = 2
 
 
 def signer_address() -> str:
-    """Whose signature the stand-in asks for."""
+    """The address whose signature the stand-in requires."""
     return _SIGNER.public_key.to_checksum_address()
 
 
 def price_id(symbol: str) -> bytes:
-    """The id under which a symbol's dollar price is published here."""
+    """The id of a symbol's dollar price here."""
     return keccak(text=f"{symbol}/USD")
 
 
@@ -35,8 +34,8 @@ def signed_update(
     confidence: int = 0,
     signer: PrivateKey = _SIGNER,
 ) -> bytes:
-    """One update: price and its 68 % interval with 8 decimals, publish time, and that of the price before
-    (one second earlier if not given)."""
+    """One signed update: price and its 68 % confidence interval with 8 decimals, publish time, and publish
+    time of the price before (one second earlier if not given)."""
     told = (price, confidence, EXPONENT, published)
     earlier = published - 1 if before is None else before
     content = encode([_FEED, "uint64"], [(identity, told, told), earlier])
@@ -45,6 +44,6 @@ def signed_update(
 
 
 def answer(kind: int, time: int, identity: bytes, updates: list[bytes]) -> bytes:
-    """What `fulfillOracleQuery(bytes)` takes: LATEST with an age, or BENCHMARK with a time, and updates for
-    it."""
+    """The argument of `fulfillOracleQuery(bytes)`: LATEST with an age, or BENCHMARK with a time, and the
+    updates."""
     return encode(["uint8", "uint64", "bytes32[]", "bytes[]"], [kind, time, [identity], updates])

@@ -1,4 +1,4 @@
-"""Compiling Solidity with npm's `solc` (WebAssembly, run by node), cached by the hash of all that matters.
+"""Compilation of Solidity with npm's `solc` (WebAssembly, run by node), cached by the hash of all inputs.
 
 Imports are resolved here: relative ones against their file, others through remappings onto npm packages.
 """
@@ -34,7 +34,7 @@ _IMPORT = re.compile(r"""\bimport\s+(?:[^;'"]*?\bfrom\s+)?['"]([^'"]+)['"]\s*;""
 
 @dataclass(frozen=True)
 class Compilation:
-    """What to compile and how.
+    """Sources to compile, and the compiler's settings.
 
     `roots` are files relative to `contracts/`; `remappings` map import prefixes to folders relative to
     `contracts/`; `replace` changes sources: file name to (old, new) pairs, each of which must occur.
@@ -47,7 +47,7 @@ class Compilation:
     reproducible_metadata: bool = False
     replace: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict, hash=False)
     pragma: str | None = None
-    """Version pragma put in place of each source's own; None keeps them."""
+    """Version pragma that replaces each source's own; None keeps them."""
     compiler: str = "solc"
     """The npm package that compiles: "solc", or the name under which an older one is installed beside it."""
     within: str | None = None
@@ -56,7 +56,7 @@ class Compilation:
 
 @cache
 def artifacts(compilation: Compilation) -> dict[str, Artifact]:
-    """As `compiled`, remembered by this process."""
+    """As `compiled`, cached in this process."""
     return compiled(compilation)
 
 
@@ -87,7 +87,7 @@ def compiled(compilation: Compilation) -> dict[str, Artifact]:
 
 @contextmanager
 def _alone(key: str) -> Iterator[None]:
-    """Wait until no other process compiles the same: tests run in several, and a compilation takes long."""
+    """Hold a lock while compiling, so that no other process compiles the same: tests run in several."""
     LOCKS.mkdir(parents=True, exist_ok=True)
     with (LOCKS / key).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -119,12 +119,12 @@ def standard_json(compilation: Compilation) -> dict[str, Json]:
 
 @lru_cache(maxsize=8)
 def compiler_version(package: str = "solc") -> str:
-    """The compiler's version as `contracts/package-lock.json` pins it and npm installed it."""
+    """The installed version of the compiler's npm package."""
     return str(json.loads(package_path(f"{package}/package.json").read_text())["version"])
 
 
 def _sources(compilation: Compilation) -> dict[str, str]:
-    """The roots and all that they import, by their names as source units."""
+    """Sources of the roots and all that they import, by source unit name."""
     packed = compilation.within and json.loads(package_path(compilation.within).read_text())["sources"]
     found: dict[str, str] = {}
     waiting = list(compilation.roots)
@@ -137,7 +137,7 @@ def _sources(compilation: Compilation) -> dict[str, str]:
 
 
 def _within(imported: str, importer: str) -> str:
-    """The source unit that an import names."""
+    """Name of the source unit that an import refers to."""
     if not imported.startswith("."):
         return imported
     return posixpath.normpath(posixpath.join(posixpath.dirname(importer), imported))

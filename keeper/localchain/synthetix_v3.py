@@ -1,7 +1,7 @@
-"""Deploys Synthetix v3 perps from their npm packages: the real engine, oracle manager and spot market.
+"""Deploy Synthetix v3 perps from their npm packages: the real engine, oracle manager and spot market.
 
-The core is a stand-in of ours (`contracts/test/synthetix/`), and so are the router, Pyth and its wrapper: no
-registry has them."""
+The core, the router, Pyth and its wrapper are stand-ins of ours (`contracts/test/synthetix/`): no registry
+has them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def deploy(
     system: SystemSpec | None = None,
     deployer: str = ACCOUNTS[0],
 ) -> SynthetixDeployment:
-    """The whole system, open to everybody; `deployer` owns all of it. The same inputs on a fresh chain give
-    the same addresses. TransactionFailedError with Synthetix' own error where a parameter is not allowed."""
+    """Deploy the whole system, open to everyone; `deployer` owns all of it. The same inputs on a fresh chain
+    give the same addresses. TransactionFailedError with Synthetix' own error where a parameter is not
+    allowed."""
     spec = system or SystemSpec()
     queue = Deployer(rpc, deployer, error_names())
     router = queue.create(core_artifact("RouterStandIn"))

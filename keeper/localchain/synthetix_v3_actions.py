@@ -1,5 +1,4 @@
-"""What people do on a local Synthetix v3, as transactions for `send_batch`. Amounts and sizes are scaled
-1e18."""
+"""Actions on a local Synthetix v3, as transactions for `send_batch`. Amounts and sizes are scaled 1e18."""
 
 from __future__ import annotations
 
@@ -28,24 +27,24 @@ _ORDER = "(uint128,uint128,int128,uint128,uint256,bytes32,address)"
 
 
 def create_account(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """A new account of this number, which must be below 2**127."""
+    """Create an account of this number, which must be below 2**127."""
     return _to(system, who, "createAccount(uint128)", account)
 
 
 def transfer_account(system: SynthetixDeployment, who: str, to: str, account: int) -> Tx:
-    """Give an account to somebody else; every permission given for it ends."""
+    """Transfer an account; every permission granted for it ends."""
     return call_of(who, system.account_token, "transferFrom(address,address,uint256)", who, to, account)
 
 
 def mint(system: SynthetixDeployment, to: str, amount: int, synth: LocalSynth | None = None) -> Tx:
-    """New dollars, or new synths, as the core and the spot market make them."""
+    """Mint dollars, or synths, as the core and the spot market do."""
     token = system.usd if synth is None else synth.token
     maker = system.core if synth is None else system.spot
     return call_of(maker, token, "mint(address,uint256)", to, amount)
 
 
 def approve(system: SynthetixDeployment, who: str, synth: LocalSynth | None = None, amount: int = MAX) -> Tx:
-    """Let the perps market take dollars or synths. What it takes is off even an endless allowance."""
+    """Approve the perps market to take dollars or synths. Transfers reduce even an unlimited allowance."""
     token = system.usd if synth is None else synth.token
     return call_of(who, token, "approve(address,uint256)", system.perps, amount)
 
@@ -53,14 +52,14 @@ def approve(system: SynthetixDeployment, who: str, synth: LocalSynth | None = No
 def deposit(
     system: SynthetixDeployment, who: str, account: int, amount: int, synth: LocalSynth | None = None
 ) -> Tx:
-    """Add collateral that `who` has and has approved."""
+    """Deposit collateral that `who` holds and has approved; dollars where no synth is given."""
     return _modify(system, who, account, synth, amount)
 
 
 def withdraw(
     system: SynthetixDeployment, who: str, account: int, amount: int, synth: LocalSynth | None = None
 ) -> Tx:
-    """Take collateral out, to `who`."""
+    """Withdraw collateral to `who`; dollars where no synth is given."""
     return _modify(system, who, account, synth, -amount)
 
 
@@ -76,7 +75,7 @@ def mint_and_deposit(
 
 
 def buy_synth(system: SynthetixDeployment, who: str, synth: LocalSynth, dollars: int) -> list[Tx]:
-    """Two transactions: let the spot market take dollars, and buy synths at its price."""
+    """Two transactions: approve dollars to the spot market, and buy synths at its price."""
     signature = "buy(uint128,uint256,uint256,address)"
     return [
         call_of(who, system.usd, "approve(address,uint256)", system.spot, dollars),
@@ -92,15 +91,15 @@ def commit_order(
     size: int,
     acceptable_price: int | None = None,
 ) -> Tx:
-    """Commit an order that changes the position by `size`; no price limit if none is given. Settled after
-    the market's delay, at the price of then."""
+    """Commit an order that changes the position by `size`, without a price limit if none is given. It settles
+    after the market's delay, at the price of a time after the commitment (`price_time`)."""
     limit = acceptable_price if acceptable_price is not None else (MAX if size > 0 else 0)
     order = (market.id, account, size, 0, limit, name32(""), ZERO_ADDRESS)
     return _to(system, who, f"commitOrder({_ORDER})", order)
 
 
 def price_time(rpc: LocalRpc, system: SynthetixDeployment, account: int, market: LocalPerp) -> int:
-    """The time whose price the account's order settles at."""
+    """The Unix time at whose price the account's order settles."""
     parts = (rpc, system.perps, "getOrder(uint128)", (account,))
     return int(str(view(*parts, "uint256")[0])) + market.price_delay
 
@@ -108,8 +107,8 @@ def price_time(rpc: LocalRpc, system: SynthetixDeployment, account: int, market:
 def bring_benchmark(
     system: SynthetixDeployment, who: str, feed: LocalFeed, price: int, time: int, *updates: bytes
 ) -> Tx:
-    """Bring the price (8 decimals) of a time, for the orders that wait for it; or the signed `updates`
-    given."""
+    """Bring the price (8 decimals) at a time, for the orders that wait for it; or the given signed
+    `updates`."""
     signed = list(updates) or [signed_update(feed.price_id, price, time)]
     return _fulfil(system, who, feed, BENCHMARK, time, signed)
 
@@ -128,47 +127,47 @@ def settle(system: SynthetixDeployment, who: str, account: int) -> Tx:
 
 
 def cancel(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Cancel the account's order, whose price must have been brought and must miss the limit."""
+    """Cancel the account's order; its price must have been brought before and be beyond its limit."""
     return _to(system, who, "cancelOrder(uint128)", account)
 
 
 def liquidate(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Flag the account if it is not yet, and liquidate what the windows take."""
+    """Flag the account if it is not yet flagged, and liquidate as much as the windows allow."""
     return _to(system, who, "liquidate(uint128)", account)
 
 
 def liquidate_flagged(system: SynthetixDeployment, who: str, most: int) -> Tx:
-    """Liquidate the first of the flagged accounts."""
+    """Liquidate at most `most` of the flagged accounts, from the first on."""
     return _to(system, who, "liquidateFlagged(uint256)", most)
 
 
 def liquidate_flagged_accounts(system: SynthetixDeployment, who: str, accounts: Sequence[int]) -> Tx:
-    """Liquidate these accounts as far as they are flagged."""
+    """Liquidate those of these accounts that are flagged."""
     return _to(system, who, "liquidateFlaggedAccounts(uint128[])", list(accounts))
 
 
 def liquidate_margin_only(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Seize the collateral of an account without positions whose debt it no longer covers."""
+    """Seize the collateral of an account without positions, where it no longer covers the debt."""
     return _to(system, who, "liquidateMarginOnly(uint128)", account)
 
 
 def pay_debt(system: SynthetixDeployment, who: str, account: int, amount: int) -> Tx:
-    """Pay an account's debt with dollars of `who`, who needs no permission and has approved them."""
+    """Pay an account's debt with approved dollars of `who`, who needs no permission."""
     return _to(system, who, "payDebt(uint128,uint256)", account, amount)
 
 
 def grant(system: SynthetixDeployment, who: str, account: int, permission: str, user: str) -> Tx:
-    """Let `user` do one kind of thing with an account."""
+    """Grant `user` one permission for an account."""
     return _to(system, who, "grantPermission(uint128,bytes32,address)", account, name32(permission), user)
 
 
 def revoke(system: SynthetixDeployment, who: str, account: int, permission: str, user: str) -> Tx:
-    """Take a permission back."""
+    """Revoke a permission."""
     return _to(system, who, "revokePermission(uint128,bytes32,address)", account, name32(permission), user)
 
 
 def set_price(system: SynthetixDeployment, symbol: str, price: int, published: int | None = None) -> Tx:
-    """A feed's new price (8 decimals). One of Pyth's needs its publish time, later than that of the last."""
+    """Set a feed's price (8 decimals). For Pyth, give its publish time, later than that of the last."""
     feed = system.feeds[symbol]
     if feed.aggregator is not None:
         return call_of(system.owner, feed.aggregator, "updateAnswer(int256)", price)
@@ -180,37 +179,37 @@ def set_price(system: SynthetixDeployment, symbol: str, price: int, published: i
 def bring_latest(
     system: SynthetixDeployment, who: str, feed: LocalFeed, price: int, published: int, age: int
 ) -> Tx:
-    """Bring a price of Pyth as a reverted view asks for it: no older than `age` seconds."""
+    """Bring a price of Pyth as a reverted view requests it: no older than `age` seconds."""
     return _fulfil(system, who, feed, LATEST, age, [signed_update(feed.price_id, price, published)])
 
 
 def set_costs(system: SynthetixDeployment, settle: int, flag: int, liquidate: int) -> Tx:
-    """A keeper's new costs in dollars, where they are set by kind."""
+    """Set a keeper's costs in dollars (1e18), where the system has `CostsByKind`."""
     arguments = (settle, flag, liquidate)
     return call_of(system.owner, system.cost_source, "setCosts(uint256,uint256,uint256)", *arguments)
 
 
 def set_open(system: SynthetixDeployment, is_open: bool, feature: str = "perpsSystem") -> Tx:
-    """Open or shut a feature to everybody; shut, the market settles and liquidates nothing, though its
-    views answer."""
+    """Open or close a feature to everyone. With `perpsSystem` closed, the market settles and liquidates
+    nothing, though its views answer."""
     signature = "setFeatureFlagDenyAll(bytes32,bool)"
     return _to(system, system.owner, signature, name32(feature), not is_open)
 
 
 def set_market_size(system: SynthetixDeployment, market: LocalPerp, most: int) -> Tx:
-    """What one side may hold. At 0 positions can only be reduced."""
+    """Set the most size that one side may hold. At 0, positions can only be reduced."""
     return _to(system, system.owner, "setMaxMarketSize(uint128,uint256)", market.id, most)
 
 
 def set_settlement(system: SynthetixDeployment, market: LocalPerp, enabled: bool) -> Tx:
-    """Switch the market's way of settling: off, its orders can be neither committed, settled nor
-    cancelled."""
+    """Enable or disable the market's settlement strategy: without it, orders can be neither committed,
+    settled nor cancelled."""
     signature = "setSettlementStrategyEnabled(uint128,uint256,bool)"
     return _to(system, system.owner, signature, market.id, 0, enabled)
 
 
 def set_credit(system: SynthetixDeployment, credit: int) -> Tx:
-    """What those behind the perps market stand for, in dollars."""
+    """Set the perps market's credit from its liquidity providers, in dollars."""
     signature = "setCredit(uint128,int256)"
     return call_of(system.owner, system.core, signature, system.perps_id, credit)
 

@@ -1,5 +1,4 @@
-"""What a local Synthetix v3 is made of: the specification it is deployed from and the addresses that
-result."""
+"""A local Synthetix v3: the specification from which it is deployed, and the resulting addresses."""
 
 from __future__ import annotations
 
@@ -12,18 +11,18 @@ from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.model.money import WAD as WAD
 
 USD_ID = 0
-"""The dollar's id among collaterals; every other collateral has its synth's."""
+"""The dollar's id among collaterals; every other collateral has its synth's id."""
 DAY = 86_400
 
 OracleKind = Literal["chainlink", "pyth"]
-"""`chainlink`: a feed behind a limit of age. `pyth`: a price that must be brought, asked for where it is too
-old."""
+"""`chainlink`: a feed with a staleness limit. `pyth`: a price that must be brought; the oracle requests it
+where it is too old."""
 
 
 @dataclass(frozen=True)
 class FeedSpec:
-    """A price source: first price with 8 decimals, and how old it may be where the market asks no
-    stricter."""
+    """A price source: first price with 8 decimals, and its maximum age in seconds where the market has no
+    stricter one."""
 
     symbol: str
     price: int
@@ -35,8 +34,8 @@ class FeedSpec:
 class PerpSpec:
     """One perps market, named as its feed. Sizes, fractions and dollars are scaled 1e18, times are seconds.
 
-    A window of liquidation takes (maker + taker fee) · skew scale · `liquidation_multiplier` · `window` of
-    size."""
+    A liquidation window allows a size of (maker + taker fee) · skew scale · `liquidation_multiplier` ·
+    `window`."""
 
     symbol: str
     skew_scale: int
@@ -65,7 +64,7 @@ class PerpSpec:
 
 @dataclass(frozen=True)
 class SynthSpec:
-    """A synth that is collateral: whose feed prices it, and its discount, all scaled 1e18.
+    """A synth that is collateral: the feed that prices it, and its discount; 1e18.
 
     The discount is amount / skew scale · scalar, within its limits; none where the skew scale is 0.
     """
@@ -82,7 +81,7 @@ class SynthSpec:
 
 @dataclass(frozen=True)
 class CostsByKind:
-    """A keeper's costs in dollars scaled 1e18, which `set_costs` moves; flagging costs that much a feed."""
+    """A keeper's costs in dollars scaled 1e18, which `set_costs` changes; flagging costs `flag` per feed."""
 
     settle: int = 3 * WAD // 2
     flag: int = WAD // 2
@@ -91,8 +90,8 @@ class CostsByKind:
 
 @dataclass(frozen=True)
 class CostsOfGas:
-    """A keeper's costs as gas at the block's base fee, in dollars by a feed; flagging costs that much a
-    feed."""
+    """A keeper's costs in gas at the block's base fee, converted to dollars by `feed`; flagging costs `flag`
+    per feed."""
 
     feed: str
     settle: int = 1_100_000
@@ -102,7 +101,7 @@ class CostsOfGas:
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """What holds for all markets together; dollars and fractions scaled 1e18."""
+    """Parameters of all markets together; dollars and fractions scaled 1e18."""
 
     credit: int = 10**9 * WAD
     costs: CostsByKind | CostsOfGas = field(default_factory=CostsByKind)
@@ -120,8 +119,8 @@ class SystemSpec:
 
 @dataclass(frozen=True)
 class LocalFeed:
-    """One price source: its aggregator where it is Chainlink's, its id at Pyth (for settlement too), and the
-    node of the oracle manager that answers with it."""
+    """One price source: its aggregator if it is Chainlink's, its id at Pyth (of settlement prices too), and
+    the node of the oracle manager that returns its price."""
 
     symbol: str
     oracle: OracleKind
@@ -142,7 +141,7 @@ class LocalPerp:
 
 @dataclass(frozen=True)
 class LocalSynth:
-    """One synth: its id as spot market and as collateral, its token, and where seized ones go."""
+    """One synth: its id as spot market and as collateral, its token, and where seized collateral goes."""
 
     id: int
     symbol: str
@@ -153,8 +152,8 @@ class LocalSynth:
 
 @dataclass(frozen=True)
 class SynthetixDeployment:
-    """Addresses of one system. `owner` may configure everything; `perps_id` is the perps market's among the
-    core's."""
+    """Addresses of one system. `owner` may configure everything; `perps_id` is the perps market's id in the
+    core."""
 
     perps: str
     perps_id: int
@@ -171,4 +170,4 @@ class SynthetixDeployment:
     markets: Mapping[str, LocalPerp]
     synths: Mapping[str, LocalSynth]
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Custom errors by selector, to read reverts with."""
+    """Custom errors by selector, to decode reverts."""

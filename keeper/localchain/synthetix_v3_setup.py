@@ -1,4 +1,4 @@
-"""Steps of bringing Synthetix v3 up: systems behind routers, the oracle manager's nodes, and the
+"""Steps of deploying Synthetix v3: systems behind routers, the oracle manager's nodes, and the
 configuration."""
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from keeper.localchain.synthetix_v3_sources import core_artifact, selectors
 from keeper.localchain.tokens import FEED_DECIMALS, create_feed
 
 EXTERNAL, CHAINLINK, PYTH, STALENESS, PYTH_LOOKUP = 2, 3, 5, 7, 9
-"""Kinds of nodes, as the oracle manager numbers them."""
+"""Kinds of nodes, by the oracle manager's numbers."""
 NO_LIMIT = 2**200
 STRATEGY = "(uint8,uint256,uint256,address,bytes32,uint256,bool,uint256)"
 
 
 def name32(text: str) -> bytes:
-    """A name as Synthetix has them: 32 bytes, filled up with zeros."""
+    """A name as Synthetix takes it: 32 bytes, padded with zeros."""
     return text.encode().ljust(32, b"\0")
 
 
 def create_system(queue: Deployer, router: str, modules: Sequence[Artifact]) -> str:
-    """Queue Synthetix' own proxy before a router to these modules; the sender owns it."""
+    """Queue Synthetix' own proxy in front of a router to these modules; the sender owns it. Its address."""
     proxy = queue.create(core_artifact("UUPSProxyWithOwner"), router, queue.sender)
     for module in modules:
         at = queue.create(module)
@@ -46,7 +46,7 @@ def create_system(queue: Deployer, router: str, modules: Sequence[Artifact]) -> 
 
 
 def register_node(queue: Deployer, manager: str, kind: int, parameters: bytes, *parents: bytes) -> bytes:
-    """Queue the registration of a node and return its id, which follows from what it is."""
+    """Queue the registration of a node and return its id, the hash of its definition."""
     queue.call(manager, "registerNode(uint8,bytes,bytes32[])", kind, parameters, list(parents))
     return keccak(encode(["uint8", "bytes", "bytes32[]"], [kind, parameters, list(parents)]))
 
@@ -54,7 +54,7 @@ def register_node(queue: Deployer, manager: str, kind: int, parameters: bytes, *
 def create_price(
     queue: Deployer, manager: str, pyth: str, wrapper: str, spec: FeedSpec, now: int
 ) -> LocalFeed:
-    """Queue a price source and the nodes that lead to it, behind a limit of age."""
+    """Queue a price source and its nodes, with a staleness limit."""
     identity = price_id(spec.symbol)
     age = encode(["uint256"], [spec.tolerance])
     if spec.oracle == "chainlink":
@@ -76,7 +76,7 @@ def create_price(
 def create_costs(
     queue: Deployer, manager: str, costs: CostsByKind | CostsOfGas, feeds: Mapping[str, LocalFeed]
 ) -> tuple[str, bytes]:
-    """Queue what says a keeper's costs: (contract, node)."""
+    """Queue the source of a keeper's costs: (contract, node)."""
     if isinstance(costs, CostsOfGas):
         source = queue.create(core_artifact("KeeperCostStandIn"))
         units = (costs.settle, costs.flag, costs.liquidate)
@@ -88,7 +88,7 @@ def create_costs(
 
 
 def create_synth(queue: Deployer, spot: str, identity: int, spec: SynthSpec, node: bytes) -> None:
-    """Queue a spot market, whose id the core counts, that anyone may trade in."""
+    """Queue a synth with its spot market, open to everyone; `identity` is the id that the core will give."""
     queue.call(spot, "createSynth(string,string,address)", spec.symbol, spec.symbol, queue.sender)
     signature = "updatePriceData(uint128,bytes32,bytes32,uint256)"
     queue.call(spot, signature, identity, node, node, spec.strict_tolerance)
@@ -97,12 +97,12 @@ def create_synth(queue: Deployer, spot: str, identity: int, spec: SynthSpec, nod
 
 
 def allow(queue: Deployer, system: str, feature: str) -> None:
-    """Queue that everybody may use a feature."""
+    """Queue opening a feature to everyone."""
     queue.call(system, "setFeatureFlagAllowAll(bytes32,bool)", name32(feature), True)
 
 
 def configure_system(queue: Deployer, perps: str, spec: SystemSpec, cost_node: bytes) -> None:
-    """Queue what holds for all markets together."""
+    """Queue the parameters of all markets together."""
     for feature in ("perpsSystem", "createMarket", "createAccount"):
         allow(queue, perps, feature)
     queue.call(
@@ -117,7 +117,7 @@ def configure_system(queue: Deployer, perps: str, spec: SystemSpec, cost_node: b
 
 
 def configure_interest(queue: Deployer, perps: str, spec: SystemSpec) -> None:
-    """Queue the rate's parameters. They are applied at once, which needs the credit to be there."""
+    """Queue the interest rate's parameters. They apply at once, so the credit must be set before."""
     parameters = (spec.low_gradient, spec.breakpoint, spec.high_gradient)
     queue.call(perps, "setInterestRateParameters(uint128,uint128,uint128)", *parameters)
 
@@ -159,8 +159,8 @@ def create_perp(
 def admit_synth(
     queue: Deployer, perps: str, core: str, identity: int, token: str, spec: SynthSpec, feed: LocalFeed
 ) -> LocalSynth:
-    """Queue that a synth counts as collateral: priced for the core, discounted, with a place to be seized
-    to."""
+    """Queue the admission of a synth as collateral: its price in the core, its discount, and the distributor
+    that gets what is seized."""
     queue.call(core, "setCollateralNode(address,bytes32)", token, feed.node)
     distributor = queue.create(core_artifact("RewardsDistributorStandIn"), token)
     discounts = (spec.upper_discount, spec.lower_discount, spec.discount_scalar)

@@ -1,7 +1,8 @@
-"""Compiles Synthetix v3 from its npm packages: the perps market, the spot market and the oracle manager.
+"""Compile Synthetix v3 from its npm packages: the perps market, the spot market and the oracle manager.
 
-The core and two of its neighbours are in no registry: `contracts/test/synthetix/` has stand-ins of ours, laid
-beside the packages by remappings. The compilations are apart because modules of the two markets share names.
+The core and some of its dependencies are in no registry: `contracts/test/synthetix/` has stand-ins of ours,
+which remappings put in their places. The compilations are separate because modules of the two markets share
+names.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ CORE = _compilation(
 
 
 def perps_modules() -> list[Artifact]:
-    """What the perps market's router forwards to, accounts among it."""
+    """The modules to which the perps market's router forwards, accounts included."""
     own, shared = artifacts(PERPS), artifacts(CORE)
     return [
         *(own[name] for name in _PERPS),
@@ -72,13 +73,13 @@ def perps_modules() -> list[Artifact]:
 
 
 def spot_modules() -> list[Artifact]:
-    """What the spot market's router forwards to. Its factory brings the associated systems along."""
+    """The modules to which the spot market's router forwards. Its factory has the associated systems."""
     own, shared = artifacts(SPOT), artifacts(CORE)
     return [*(own[name] for name in _SPOT), *(shared[name] for name in ("CoreModule", "FeatureFlagModule"))]
 
 
 def oracle_modules() -> list[Artifact]:
-    """What the oracle manager's router forwards to."""
+    """The modules to which the oracle manager's router forwards."""
     return [artifacts(CORE)[name] for name in ("NodeModule", "CoreModule")]
 
 
@@ -93,13 +94,13 @@ def synth_artifact() -> Artifact:
 
 
 def selectors(module: Artifact) -> list[bytes]:
-    """Selectors of a module's functions."""
+    """Selectors of a module's functions (4 bytes each)."""
     return [function_abi_to_4byte_selector(each) for each in filter_abi_by_type("function", module.abi)]
 
 
 def merged_abi(modules: Iterable[Artifact]) -> ABI:
-    """One interface of all modules behind a router: every function, event and error once, in order of kind
-    and name."""
+    """One ABI of all modules behind a router: every function, event and error once, in order of kind and
+    name."""
     entries: dict[tuple[str, str, str], ABIElement] = {}
     for module in modules:
         for entry in module.abi:
@@ -111,6 +112,6 @@ def merged_abi(modules: Iterable[Artifact]) -> ABI:
 
 @lru_cache(maxsize=1)
 def error_names() -> Mapping[str, str]:
-    """Names of custom errors by selector (0x and 8 digits), of every contract here."""
+    """Names of all contracts' custom errors by selector (0x and 8 digits)."""
     everything = [*perps_modules(), *spot_modules(), *artifacts(CORE).values()]
     return MappingProxyType({code: name for each in everything for code, name in each.errors().items()})

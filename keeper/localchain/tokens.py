@@ -13,7 +13,7 @@ from keeper.localchain.solc import Compilation, artifacts
 
 FEED_DECIMALS = 8
 NONE: Mapping[str, str] = MappingProxyType({})
-"""No tokens or feeds by symbol that would be there already."""
+"""No existing tokens or feeds."""
 _FEED = Compilation(("node_modules/@chainlink/contracts/src/v0.8/tests/MockV3Aggregator.sol",))
 # The compiler that Chainlink's proxies were published with knows no later EVM.
 _PROXY = Compilation(
@@ -29,24 +29,24 @@ PRICE_STANDINS = Compilation(("test/PriceStandIns.sol",))
 def create_feed(deployer: Deployer, price: int) -> str:
     """Queue Chainlink's own test aggregator with this first answer (8 decimals); its address.
 
-    `updateAnswer` sets the price, all reading functions are real.
+    `updateAnswer` sets the price; all view functions are Chainlink's.
     """
     return deployer.create(artifacts(_FEED)["MockV3Aggregator"], FEED_DECIMALS, price)
 
 
 def create_proxy(deployer: Deployer, aggregator: str) -> str:
-    """Queue Chainlink's EACAggregatorProxy before an aggregator, open to every reader; its address."""
+    """Queue Chainlink's EACAggregatorProxy in front of an aggregator, open to every reader; its address."""
     return deployer.create(artifacts(_PROXY)["EACAggregatorProxy"], aggregator, ZERO_ADDRESS)
 
 
 def create_zero_first(deployer: Deployer, name: str, symbol: str, decimals: int) -> str:
-    """Queue a ZeroFirstToken, which refuses to change a nonzero allowance and returns nothing, as USDT does;
-    its address. Anyone may `mint(address,uint256)`."""
+    """Queue a ZeroFirstToken, which returns nothing and refuses to change one nonzero allowance to another,
+    as USDT does; its address. Anyone may `mint(address,uint256)`."""
     return deployer.create(artifacts(_ZERO_FIRST)["ZeroFirstToken"], name, symbol, decimals)
 
 
 def create_token(deployer: Deployer, spec: ReserveSpec, standard: Artifact, *more: object) -> str:
-    """Queue the token of a reserve. `standard` takes `more` after name, symbol, decimals."""
+    """Queue the token of a reserve; its address. `standard` takes `more` after name, symbol, decimals."""
     if spec.kind == "zero_first":
         return create_zero_first(deployer, spec.symbol, spec.symbol, spec.decimals)
     return deployer.create(standard, spec.symbol, spec.symbol, spec.decimals, *more)

@@ -1,4 +1,4 @@
-"""Sending many transactions to a local chain at once, from any account, and checking every receipt."""
+"""Batches of transactions on a local chain, from any account, with every receipt checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Tx = TypedDict(
     "Tx",
     {"from": str, "to": NotRequired[str], "data": str, "gas": NotRequired[int], "value": NotRequired[int]},
 )
-"""A transaction: sender, target (absent: contract creation), 0x-prefixed data, gas limit if not GAS, wei."""
+"""A transaction: sender, target (absent: contract creation), data (0x…), gas limit (default GAS), wei."""
 
 GAS = 2_000_000
 """Gas limit of a transaction that names none: enough for any Aave action with a few reserves."""
@@ -37,7 +37,7 @@ class TransactionFailedError(KeeperError):
 
 
 def call_of(sender: str, target: str, signature: str, *arguments: object) -> Tx:
-    """A transaction that calls a function, named as in `mint(address,uint256)`."""
+    """A transaction that calls a function by its signature, as `mint(address,uint256)`."""
     return {"from": sender, "to": target, "data": calldata(signature, *arguments)}
 
 
@@ -47,8 +47,8 @@ def send_batch(
     """Send all transactions in order, mine until each is in a block, and return their receipts.
 
     Senders are impersonated, funded when they hold less than 1,000 ETH, and must have nothing pending.
-    Automine is restored afterwards, and the base fee stays what it was.
-    Raises TransactionFailedError for the first that reverted, with its reason in words where it has one;
+    Automine is restored afterwards, and the base fee stays the same.
+    Raises TransactionFailedError for the first that reverted, with its decoded reason if there is one;
     `errors` maps selectors (0x and 8 digits) of custom errors to names.
     """
     if not txs:
@@ -73,10 +73,10 @@ def send_batch(
 
 
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
-    """Leave one transaction for the next block, whoever mines it; its sender is impersonated.
+    """Put one transaction into the pool, for the next block; its sender is impersonated.
 
-    It offers more than anybody, so that it comes before others; `last`: no more than the block may ask for,
-    so that others come before it (Anvil orders by what is offered at most)."""
+    Its fee is higher than others', so it comes before them; `last`: only the highest base fee that the next
+    block can have, so it comes after them (Anvil orders by the maximum fee)."""
     anvil.impersonate(tx["from"])
     head = as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))
     least = as_int(head["baseFeePerGas"]) * 9 // 8 + 1
@@ -85,7 +85,7 @@ def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
 
 
 def decode_revert(data: bytes, errors: Mapping[str, str] | None = None) -> str:
-    """Revert data in words: a text, a panic's code, or a custom error's name (or selector) and data."""
+    """Decoded revert data: the text, the panic's code, or the custom error's name (or selector) and data."""
     try:
         if data[:4] == _ERROR:
             return str(abi_decode(["string"], data[4:])[0])
@@ -138,7 +138,7 @@ def _fields(tx: Tx, fee: int, tip: int) -> dict[str, Json]:
 
 
 def _mine_all(rpc: LocalRpc, hashes: list[str], base_fee: int) -> list[dict[str, Json]]:
-    # They go into blocks in order, so the last one's receipt tells that all are there.
+    # They go into blocks in order, so the last one's receipt shows that all are included.
     while rpc.call("eth_getTransactionReceipt", hashes[-1]) is None:
         rpc.call("anvil_setNextBlockBaseFeePerGas", hex(base_fee))
         rpc.call("evm_mine")

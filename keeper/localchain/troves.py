@@ -1,7 +1,7 @@
-"""Deploys Mezo's trove system (Liquity v1 family) from the sources its npm package publishes.
+"""Deploy Mezo's trove system (Liquity v1 family) from the sources that its npm package publishes.
 
-Collateral is the chain's native coin, the debt token is MUSD. Everything sits behind a proxy, as it does in
-production; the price feed is Chainlink's mock behind the system's own PriceFeed, stale after 60 seconds.
+Collateral is the chain's native coin, the debt token is MUSD. Contracts are behind proxies, as in production,
+except MUSD; the system's own PriceFeed, stale after 60 seconds, reads Chainlink's mock aggregator.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ SOURCES = Compilation(
     within=_INPUT,
 )
 _TIMED = frozenset({"GovernableVariables", "PCV"})
-"""Those whose `initialize` takes governance's delay in seconds."""
+"""Contracts whose `initialize` takes governance's delay in seconds."""
 _LIST_SIZE = 10_000
 GAS = 3_000_000
 
 
 @dataclass(frozen=True)
 class TroveDeployment:
-    """Addresses of one system by the contract's name; `feed` has 8 decimals."""
+    """Addresses of one system; `contracts` by name, `feed` has 8 decimals."""
 
     contracts: Mapping[str, str]
     musd: str
@@ -66,7 +66,7 @@ class TroveDeployment:
 
 
 def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeployment:
-    """The whole system at a price (8 decimals); governance is `deployer`, without delay."""
+    """Deploy the whole system at a price (8 decimals); governance is `deployer`, without delay."""
     queue = Deployer(rpc, deployer)
     at = {name: _behind_proxy(queue, name) for name in _NAMES}
     musd = queue.create(artifacts(SOURCES)["MUSD"])
@@ -86,7 +86,7 @@ def _behind_proxy(queue: Deployer, name: str) -> str:
 
 
 def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
-    """Every contract is told the others, as the parameters of its `setAddresses` name them."""
+    """Queue each contract's `setAddresses` with the others' addresses, by the names of its parameters."""
     known = {"musdtoken": musd, **{name.lower(): address for name, address in at.items()}}
     for name in _NAMES:
         named = [
@@ -97,7 +97,7 @@ def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
         if named and name != "BorrowerOperations":
             signature = f"setAddresses({','.join(['address'] * len(named))})"
             queue.call(at[name], signature, *(known[other] for other in named))
-    # Its own takes them unnamed, in the order of the alphabet.
+    # BorrowerOperations takes them unnamed, in alphabetical order.
     told = {**at, "MUSD": musd}
     operations = [told[name] for name in sorted(told.keys() - {"BorrowerOperations", "HintHelpers"})]
     queue.call(at["BorrowerOperations"], "setAddresses(address[13])", operations)
@@ -112,12 +112,13 @@ def open_trove(
     debt: int,
     hints: tuple[str, str] = (ZERO_ADDRESS, ZERO_ADDRESS),
 ) -> Tx:
-    """Wei of collateral in, MUSD (18 decimals) out; fees and the gas compensation come on top of the debt."""
+    """Open a trove: wei of collateral, and MUSD (18 decimals) drawn; fees and gas compensation are added to
+    the debt."""
     return operation(system, who, collateral, "openTrove(uint256,address,address)", debt, *hints)
 
 
 def provide(system: TroveDeployment, who: str, amount: int) -> list[Tx]:
-    """MUSD into the stability pool, allowed first."""
+    """Two transactions: approve MUSD and deposit it into the stability pool."""
     pool = system.contracts["StabilityPool"]
     return [
         {**call_of(who, system.musd, "approve(address,uint256)", pool, amount), "gas": GAS},
@@ -126,7 +127,7 @@ def provide(system: TroveDeployment, who: str, amount: int) -> list[Tx]:
 
 
 def set_price(system: TroveDeployment, price: int) -> Tx:
-    """A new round of the feed (8 decimals), which is also what keeps it from being stale."""
+    """A new round of the feed at this price (8 decimals); without new rounds the feed becomes stale."""
     assert FEED_DECIMALS == 8
     return call_of(system.owner, system.feed, "updateAnswer(int256)", price)
 

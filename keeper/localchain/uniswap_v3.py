@@ -1,4 +1,4 @@
-"""Real Uniswap v3 on a local chain, from its npm artifacts: pools around given prices, moved with them."""
+"""Real Uniswap v3 on a local chain, from its npm artifacts: pools at given prices, and moved to new ones."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FOREVER = 2**64
 
 @dataclass(frozen=True)
 class PoolSpec:
-    """A pool to be: tokens by symbol, fee in hundredths of a basis point, and how deep it is.
+    """A pool to deploy: tokens by symbol, fee in hundredths of a basis point, and liquidity.
 
-    `depth` in whole dollars on each side, spread over `width` ticks around the price (0: everywhere).
+    `depth` in whole dollars on each side, spread over `width` ticks each way from the price (0: all ticks).
     """
 
     one: str
@@ -40,7 +40,7 @@ class PoolSpec:
 
 @dataclass(frozen=True)
 class Token:
-    """What a pool trades: address, decimals, and what a whole one costs (8 decimals)."""
+    """A token that a pool trades: address, decimals, and dollar price per whole token (8 decimals)."""
 
     address: str
     decimals: int
@@ -62,9 +62,9 @@ class UniswapDeployment:
 def deploy(
     rpc: LocalRpc, tokens: Mapping[str, Token], pools: Sequence[PoolSpec], trader: str = ACCOUNTS[3]
 ) -> UniswapDeployment:
-    """Factory, quoter, router, position manager, and the pools with liquidity around the tokens' prices.
+    """Deploy factory, quoter, router, position manager, and the pools with liquidity around the prices.
 
-    `trader` gets what the liquidity needs by the tokens' own `mint(address,uint256)`, and owns it.
+    `trader` gets the tokens for it by their own `mint(address,uint256)`, and owns the liquidity.
     """
     queue = Deployer(rpc, ACCOUNTS[0])
     factory = queue.create(package_artifact(f"{_CORE}/UniswapV3Factory.sol/UniswapV3Factory.json"))
@@ -99,7 +99,7 @@ def deploy(
 
 
 def move(rpc: LocalRpc, deployed: UniswapDeployment, spec: PoolSpec, tokens: Mapping[str, Token]) -> list[Tx]:
-    """The arbitrageur's trade that brings a pool to the tokens' prices; nothing where it is there."""
+    """The arbitrage trade that moves a pool to the tokens' prices; empty where it is there already."""
     low, high = _sorted(tokens[spec.one], tokens[spec.other])
     pool = deployed.pools[(spec.one, spec.other, spec.fee)]
     present = int(str(view(rpc, pool, "slot0()", (), "uint160")[0]))
@@ -113,7 +113,7 @@ def move(rpc: LocalRpc, deployed: UniswapDeployment, spec: PoolSpec, tokens: Map
 
 
 def sqrt_price(low: Token, high: Token) -> int:
-    """The Q64.96 root of the price of token0 in token1, both in units, rounded down."""
+    """The square root price (Q64.96) of token0 in token1, per unit, rounded down."""
     numerator = low.price * 10**high.decimals
     denominator = high.price * 10**low.decimals
     return isqrt(numerator * 2**192 // denominator)
@@ -139,7 +139,7 @@ def _open(positions: str, trader: str, spec: PoolSpec, tokens: Mapping[str, Toke
 
 
 def tick_near(root: int) -> int:
-    """The tick of a price, near enough to place liquidity around it."""
+    """The approximate tick of a square root price, exact enough to place liquidity around it."""
     return int(2 * log(root / Q96) / log(1.0001))
 
 

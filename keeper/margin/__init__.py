@@ -1,1 +1,1 @@
-"""Individual margin requirements: pure functions, integers and arrays in and out. No I/O, no clock."""
+"""Margin requirements of single accounts: pure functions of integers and arrays. No I/O, no clock."""

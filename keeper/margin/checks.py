@@ -1,4 +1,4 @@
-"""Refusing what cannot be valued: each check names the offending field, none returns a silent number."""
+"""Checks of inputs: each raises MarginError that names the field; none replaces a bad value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def finite(value: ArrayLike, field: str) -> NDArray[np.float64]:
 
 
 def positive_array(value: ArrayLike, field: str) -> NDArray[np.float64]:
-    """As `finite`, and everything above zero."""
+    """As `finite`; MarginError also if anything in it is zero or below."""
     array = finite(value, field)
     if (array <= 0).any():
         raise MarginError("must be above zero", field=field)

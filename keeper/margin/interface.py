@@ -1,4 +1,4 @@
-"""The one shape every margin model answers in: positions + market state + parameters → requirement."""
+"""The interface of every margin model: positions + market state + parameters → requirement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Exact models use int or Fraction; array models float64 arrays, one element an account.
+# Exact models use int or Fraction; array models float64 arrays, one element per account.
 Amount = int | Fraction | float | Array
 
 P = TypeVar("P", contravariant=True)

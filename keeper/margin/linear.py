@@ -53,7 +53,7 @@ def lending(collateral: ArrayLike, weights: ArrayLike, debt: ArrayLike) -> Surpl
 
 
 def perpetuals(notional: ArrayLike, equity: ArrayLike, rates: ArrayLike) -> Surplus:
-    """equity + ΣN·(m − 1) − Σ|N|·rate·m: signed notionals (accounts, assets), one equity an account."""
+    """equity + ΣN·(m − 1) − Σ|N|·rate·m: signed notionals (accounts, assets), equity (accounts,)."""
     signed, share = finite(notional, "notional"), finite(rates, "rates")
     if (share < 0).any():
         raise MarginError("must not be negative", field="rates")
@@ -72,7 +72,7 @@ def _failing_factor(now: Array, exposure: Array) -> Array:
 def alone(surplus: Surplus) -> Array:
     """Price factor of each asset at which the account fails, the others unmoved, (accounts, assets).
 
-    Below 1 a fall, above 1 a rise; 1 where it fails already, NaN where this asset cannot do it.
+    Below 1 a fall, above 1 a rise; 1 where it fails already, NaN where no price ≥ 0 of this asset alone does.
     """
     return _failing_factor(surplus.now[:, None], surplus.exposures)
 
@@ -102,14 +102,16 @@ def likeliest(surplus: Surplus, covariance: ArrayLike) -> tuple[Array, Array]:
 
 
 def top_up(surplus: Surplus, weight: ArrayLike = 1.0) -> Array:
-    """Least value to add so that surplus is 0: a repayment or cash at weight 1, collateral at its own."""
+    """Least value to add so that surplus is 0, (accounts,): repayment or cash at weight 1, collateral at its
+    own weight (> 0)."""
     return np.asarray(np.maximum(-surplus.now, 0.0) / positive_array(weight, "weight"), dtype=np.float64)
 
 
 def reduction(surplus: Surplus, freed: ArrayLike) -> Array:
-    """Least share of a position to close at its mark, given what closing all of it frees; NaN beyond all.
+    """Least share of a position to close at its mark so that surplus is 0, (accounts,).
 
-    `freed` is the position's margin less the cost of closing, (accounts,); it must be above 0 to cure.
+    `freed` is the position's margin less the cost of closing all of it, (accounts,). NaN where closing all of
+    it is not enough.
     """
     gained = finite(freed, "freed")
     missing = np.maximum(-surplus.now, 0.0)

@@ -1,7 +1,7 @@
 """Margin inputs from plain JSON values: frozen dataclasses built by their own type hints, strictly.
 
-Unknown and missing keys, wrong kinds of values and NaN are refused with the path of the field; nothing is
-guessed. What a value may be is the dataclass's own business: it validates itself when made.
+Unknown or missing keys, wrong types and NaN raise MarginError with the path of the field; nothing is guessed.
+The range of a value is checked by the dataclass itself when it is made.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ def build(kind: type[T], raw: object, field: str) -> T:
 
 
 def mapping(raw: object, field: str) -> Mapping[str, object]:
-    """`raw` as a JSON object; `MarginError` otherwise."""
+    """`raw` if it is a JSON object, else MarginError."""
     if not isinstance(raw, Mapping):
         raise MarginError(f"{raw!r} is not an object", field=field, remedy="Give {…}")
     return raw
 
 
 def items(raw: object, field: str) -> Sequence[object]:
-    """`raw` as a JSON list; `MarginError` otherwise."""
+    """`raw` if it is a JSON list, else MarginError."""
     if isinstance(raw, str) or not isinstance(raw, Sequence):
         raise MarginError(f"{raw!r} is not a list", field=field, remedy="Give […]")
     return raw
 
 
 def value(kind: Any, raw: object, field: str) -> Any:
-    """`raw` as what the type hint `kind` asks for."""
+    """`raw` converted to the type hint `kind`; MarginError where it does not fit. Integers may be text."""
     if kind == ArrayLike:
         return finite_array(raw, field)  # type: ignore[arg-type]
     origin = get_origin(kind)
@@ -80,7 +80,7 @@ def value(kind: Any, raw: object, field: str) -> Any:
 
 
 def not_a_field(field: str, known: Iterable[str]) -> MarginError:
-    """The error for a name no model knows: a misspelt one must not be ignored."""
+    """The error for an unknown key, with the known ones: a misspelt key must not be ignored."""
     return MarginError(
         "is not a field of this model", field=field, remedy=f"Known: {', '.join(sorted(known))}."
     )

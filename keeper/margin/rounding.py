@@ -16,7 +16,7 @@ def mul_div_up(x: int, y: int, denominator: int) -> int:
 
 
 def div_trunc(numerator: int, denominator: int) -> int:
-    """numerator / denominator towards zero: what Solidity, Rust and Go do to signed integers."""
+    """numerator / denominator, truncated towards zero as Solidity, Rust and Go divide signed integers."""
     quotient = abs(numerator) // abs(denominator)
     return quotient if (numerator < 0) == (denominator < 0) else -quotient
 

@@ -46,9 +46,14 @@ def test_whoever_can_be_liquidated_is_valued_exactly_and_others_need_not_be(
     assert market.screen is not None
     market.screen.least_accounts = 0
     memory, due, spared = BLANK, set[str](), 0
-    happenings: list[Callable[[], object]] = [lambda: None, lambda: send_batch(case.anvil.rpc, case.fall())]
-    happenings += [lambda: case.stir(dice)] * STIRS
-    for happens in [*happenings, *(each.play for each in case.scenes().values())]:
+
+    def happenings() -> Iterator[Callable[[], object]]:
+        yield lambda: None
+        yield lambda: send_batch(case.anvil.rpc, case.fall())
+        yield from [lambda: case.stir(dice)] * STIRS
+        yield from (each.play for each in case.scenes().values())
+
+    for happens in happenings():
         happens()
         head = blocks.latest(market.book.pool)
         asked = MarketRequest(market, memory, LEVELS)

@@ -3,23 +3,12 @@ pragma solidity 0.8.27;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {Cash} from "./Cash.sol";
-import {IMarkets, IScenarios, IValuation} from "./Interfaces.sol";
+import {IMarkets} from "./Interfaces.sol";
 import {Legs} from "./Legs.sol";
-import {AccountState, Instrument, Kind, Leg, PRICE_TO_WAD, Pledge, Portfolio, ScenarioSet, WAD} from "./Types.sol";
-
-/// @notice One side of a trade, signed by an account's owner. `size` is what it may buy (above zero) or sell in all.
-struct Order {
-    uint256 account;
-    uint32 instrument;
-    int64 size;
-    uint64 limit;
-    uint64 nonce;
-    uint40 deadline;
-}
+import {Margin} from "./Margin.sol";
+import {AccountState, Instrument, Kind, Leg, WAD} from "./Types.sol";
 
 /// @notice What the risk team decides.
 /// @param cashCap How much an account may owe by its own doing.
@@ -49,7 +38,7 @@ struct Terms {
 /// @notice Accounts of cash, collateral, perpetuals and options, whose whole is margined by joint scenarios. Any one
 /// scenario of the maintenance set in which an account is worth less than nothing proves that it may be liquidated.
 /// @dev docs/CLEARINGHOUSE.md is its specification, in the order of this file.
-contract Clearinghouse is EIP712, ReentrancyGuard {
+contract Clearinghouse is ReentrancyGuard {
     using Cash for Cash.Purse;
     using Legs for Leg[];
     using SafeERC20 for IERC20;
@@ -57,8 +46,10 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     struct Account {
         address owner;
         uint40 calledAt;
-        /// The instrument whose loss was the account's greatest when it was last liquidated.
+        /// The position whose loss was the account's greatest when it was last liquidated.
         uint32 blamed;
+        bool blamedLong;
+        bool blames;
         Cash.Purse purse;
         Leg[] legs;
     }
@@ -70,20 +61,29 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         bytes32 state;
     }
 
+    /// @dev A trade that is about to be made.
+    struct Deal {
+        uint256 buyer;
+        uint256 seller;
+        uint32 instrument;
+        uint256 size;
+        uint256 price;
+        Kind kind;
+        uint8 underlying;
+    }
+
     uint256 private constant REMEMBERED = 16;
-    bytes32 private constant ORDER = keccak256(
-        "Order(uint256 account,uint32 instrument,int64 size,uint64 limit,uint64 nonce,uint40 deadline)"
-    );
 
     IERC20 public immutable cashToken;
     uint256 private immutable _cashUnit;
     IMarkets public immutable markets;
-    IScenarios public immutable scenarios;
-    IValuation public immutable valuation;
+    Margin public immutable margin;
 
     address public owner;
     address public guardian;
-    /// @notice The contract that deleverages; it alone changes accounts besides this one's own functions.
+    /// @notice The contracts that match orders and that deleverage: only they change accounts besides this one's own
+    /// functions.
+    address public orders;
     address public deleveraging;
     bool public paused;
     Terms public terms;
@@ -97,11 +97,11 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     mapping(uint256 => Past[REMEMBERED]) private _past;
     mapping(uint256 => uint256) public pastOf;
     mapping(address => mapping(address => bool)) public isOperator;
-    mapping(uint256 => mapping(uint64 => uint64)) public filled;
     /// @notice Sum of long sizes of an instrument, which is that of short ones.
     mapping(uint32 => uint256) public openInterest;
-    /// @notice Losses that the fund could not pay, by the instrument that is to pay for them.
-    mapping(uint32 => uint256) public shortfall;
+    /// @notice Losses that the fund could not pay, by the instrument and the side (long or not) that lost: the other side
+    /// pays for them.
+    mapping(uint32 => mapping(bool => uint256)) public shortfall;
     /// @notice Instruments that deleverage: nobody else changes a position in them meanwhile.
     mapping(uint32 => bool) public halted;
 
@@ -112,7 +112,6 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     event Traded(
         uint256 indexed buyer, uint256 indexed seller, uint32 indexed instrument, uint256 size, uint256 price
     );
-    event OrderCancelled(uint256 indexed account, uint64 nonce);
     event Realized(uint256 indexed account, int256 profit);
     event MarginCall(uint256 indexed account, uint256 scenario, int256 value, uint256 graceUntil);
     event CallLifted(uint256 indexed account);
@@ -121,8 +120,8 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     );
     event CollateralSold(uint256 indexed account, uint256 indexed buyer, uint256 token, uint256 amount, uint256 paid);
     event FundPaid(uint256 indexed account, uint256 amount);
-    event Shortfall(uint256 indexed account, uint32 indexed instrument, uint256 amount);
-    event Charged(uint256 indexed account, uint32 indexed instrument, uint256 amount);
+    event Shortfall(uint256 indexed account, uint32 indexed instrument, bool long, uint256 amount);
+    event Charged(uint256 indexed account, uint32 indexed instrument, bool long, uint256 amount);
     event Closed(uint256 indexed account, uint32 indexed instrument, int256 size, uint256 price);
     event Halted(uint32 indexed instrument, bool halted);
     event Contributed(address indexed from, uint256 amount);
@@ -139,10 +138,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     error NotEnough(uint256 asked, uint256 there);
     error BelowInitialMargin(uint256 account, int256 value, uint256 scenario);
     error OwesTooMuch(uint256 account, uint256 owed, uint256 cap);
-    error OrderExpired(uint256 account, uint64 nonce);
-    error OrderUsed(uint256 account, uint64 nonce, uint256 left);
-    error WrongSignature(uint256 account, uint64 nonce);
-    error OrdersDoNotMatch();
+    error BadShare(uint256 share);
     error MatchesItself();
     error InstrumentExpired(uint32 instrument);
     error InstrumentHalted(uint32 instrument);
@@ -158,11 +154,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     error NotSettled(uint32 instrument);
     error BadTerms();
 
-    constructor(IERC20 cash, uint8 decimals, IMarkets markets_, IScenarios scenarios_, IValuation valuation_, Terms memory terms_)
-        EIP712("Clearinghouse", "1")
-    {
+    constructor(IERC20 cash, uint8 decimals, Margin margin_, Terms memory terms_) {
         (cashToken, _cashUnit) = (cash, 10 ** (18 - decimals));
-        (markets, scenarios, valuation) = (markets_, scenarios_, valuation_);
+        (margin, markets) = (margin_, margin_.markets());
         owner = guardian = msg.sender;
         _setTerms(terms_);
     }
@@ -188,8 +182,10 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         guardian = next;
     }
 
-    function setDeleveraging(address next) external only(owner) {
-        deleveraging = next;
+    /// @notice Names, once, the contracts that match orders and that deleverage.
+    function begin(address orders_, address deleveraging_) external only(owner) {
+        if (orders != address(0)) revert NotAllowed();
+        (orders, deleveraging) = (orders_, deleveraging_);
     }
 
     function setTerms(Terms calldata next) external only(owner) {
@@ -276,42 +272,41 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
 
     // Margin.
 
-    /// @notice The account as it can be valued now.
-    function portfolio(uint256 account) public view returns (Portfolio memory found) {
-        found.cash = cashOf(account);
-        found.pledges = markets.pledges(_amounts(account));
-        (found.lines, found.contingency) = markets.lines(_accounts[account].legs);
+    /// @notice The account with interest until now, as it is judged.
+    function stateNow(uint256 account) public view returns (AccountState memory state) {
+        state = stateOf(account);
+        state.cash = cashOf(account);
     }
 
     /// @notice Equity, and what the account is worth in one scenario of the maintenance set.
     function valueIn(uint256 account, uint256 scenario) public view returns (int256 equity, int256 value) {
-        Portfolio memory found = portfolio(account);
-        equity = valuation.equity(found);
-        value = valuation.valueIn(found, scenarios.one(false, scenario), 0);
+        return margin.valueIn(stateNow(account), scenario);
     }
 
     /// @notice Equity, and the least that the account is worth in any scenario of a set, with that scenario.
     function worst(uint256 account, bool initial) public view returns (int256 equity, int256 value, uint256 scenario) {
-        Portfolio memory found = portfolio(account);
-        equity = valuation.equity(found);
-        (value, scenario) = valuation.worst(found, scenarios.set(initial));
+        return margin.worst(stateNow(account), initial);
     }
 
-    /// @dev Above initial margin; or worth in no scenario less than before, unless that is not enough.
-    function _requireMargin(uint256 account, Portfolio memory before, bool mayFallShort) private view {
-        Portfolio memory found = portfolio(account);
-        ScenarioSet memory set = scenarios.set(true);
-        (int256 value, uint256 scenario) = valuation.worst(found, set);
-        if (value >= 0 && !(paused && mayFallShort)) {
-            uint256 cap = terms.cashCap;
-            if (found.cash < before.cash && found.cash < -int256(cap)) {
-                revert OwesTooMuch(account, uint256(-found.cash), cap);
-            }
-            return;
+    /// @dev Above initial margin, and owing no more than the cap where it has less cash than before.
+    function _requireInitial(uint256 account, int256 cashBefore) private view {
+        (, int256 value, uint256 scenario) = worst(account, true);
+        if (value < 0) revert BelowInitialMargin(account, value, scenario);
+        int256 cash = cashOf(account);
+        if (cash < cashBefore && cash < -int256(uint256(terms.cashCap))) {
+            revert OwesTooMuch(account, uint256(-cash), terms.cashCap);
         }
-        if (mayFallShort && valuation.fallsNowhere(before, found, set)) return;
-        if (value >= 0) revert OnlyReducing();
-        revert BelowInitialMargin(account, value, scenario);
+    }
+
+    /// @dev Nobody who is below initial margin, and while new risk is stopped nobody at all, becomes worth less in any
+    /// scenario.
+    function _requireMargin(uint256 account, AccountState memory before) private view {
+        (, int256 value,) = worst(account, true);
+        if (value < 0 || paused) {
+            if (margin.fallsNowhere(before, stateNow(account))) return;
+            if (paused) revert OnlyReducing();
+        }
+        _requireInitial(account, before.cash);
     }
 
     // Cash and collateral.
@@ -329,9 +324,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         _withdrawal(account);
         uint256 there = cashToken.balanceOf(address(this));
         if (units > there) revert NotEnough(units, there);
-        Portfolio memory before = portfolio(account);
+        int256 before = cashOf(account);
         _addCash(account, -int256(units * _cashUnit));
-        _requireMargin(account, before, false);
+        _requireInitial(account, before);
         emit Withdrawn(account, type(uint256).max, units, to);
         _remember(account);
         cashToken.safeTransfer(to, units);
@@ -351,10 +346,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     function withdraw(uint256 account, uint256 token, uint256 amount, address to) external nonReentrant ofOwner(account) {
         _withdrawal(account);
         (IERC20 coin,) = _token(token);
-        Portfolio memory before = portfolio(account);
         _takeCollateral(account, token, amount);
         pledged[token] -= amount;
-        _requireMargin(account, before, false);
+        _requireInitial(account, cashOf(account));
         emit Withdrawn(account, token, amount, to);
         _remember(account);
         coin.safeTransfer(to, amount);
@@ -399,73 +393,34 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
 
     // Trades.
 
-    /// @notice Matches two signed orders at the first one's price, as anybody may.
-    function trade(Order calldata maker, bytes calldata makerSigned, Order calldata taker, bytes calldata takerSigned, uint64 size)
+    /// @notice Moves size of an instrument from a seller to a buyer at a price, which only `orders` may.
+    function trade(uint256 buyer, uint256 seller, uint32 instrument, uint64 size, uint64 price)
         external
         nonReentrant
+        only(orders)
     {
-        if (maker.instrument != taker.instrument || (maker.size > 0) == (taker.size > 0) || size == 0) {
-            revert OrdersDoNotMatch();
-        }
-        if (maker.size > 0 ? maker.limit < taker.limit : maker.limit > taker.limit) revert OrdersDoNotMatch();
-        if (ownerOf(maker.account) == ownerOf(taker.account)) revert MatchesItself();
-        _use(maker, makerSigned, size);
-        _use(taker, takerSigned, size);
-        Instrument memory what = markets.instrument(maker.instrument);
-        if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(maker.instrument);
-        (uint256 buyer, uint256 seller) =
-            maker.size > 0 ? (maker.account, taker.account) : (taker.account, maker.account);
-        Portfolio memory ofBuyer = portfolio(buyer);
-        Portfolio memory ofSeller = portfolio(seller);
-        _exchange(buyer, seller, maker.instrument, size, maker.limit, what);
-        if (what.kind == Kind.Perpetual) markets.matched(what.underlying, maker.limit);
-        _requireMargin(buyer, ofBuyer, true);
-        _requireMargin(seller, ofSeller, true);
-        emit Traded(buyer, seller, maker.instrument, size, maker.limit);
+        if (ownerOf(buyer) == ownerOf(seller)) revert MatchesItself();
+        Instrument memory what = markets.instrument(instrument);
+        if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(instrument);
+        AccountState memory ofBuyer = stateNow(buyer);
+        AccountState memory ofSeller = stateNow(seller);
+        _exchange(Deal(buyer, seller, instrument, size, price, what.kind, what.underlying));
+        if (what.kind == Kind.Perpetual) markets.matched(what.underlying, price);
+        _requireMargin(buyer, ofBuyer);
+        _requireMargin(seller, ofSeller);
+        emit Traded(buyer, seller, instrument, size, price);
         _remember(buyer);
         _remember(seller);
     }
 
-    /// @notice Makes an order of this number unusable.
-    function cancel(uint256 account, uint64 nonce) external ofOwner(account) {
-        filled[account][nonce] = type(uint64).max;
-        emit OrderCancelled(account, nonce);
-    }
-
-    function orderHash(Order calldata order) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(ORDER, order.account, order.instrument, order.size, order.limit, order.nonce, order.deadline)
-            )
-        );
-    }
-
-    function _use(Order calldata order, bytes calldata signed, uint64 size) private {
-        if (block.timestamp > order.deadline) revert OrderExpired(order.account, order.nonce);
-        uint256 whole = uint256(int256(order.size > 0 ? order.size : -order.size));
-        uint256 used = filled[order.account][order.nonce];
-        if (used + size > whole) revert OrderUsed(order.account, order.nonce, used < whole ? whole - used : 0);
-        if (!SignatureChecker.isValidSignatureNow(ownerOf(order.account), orderHash(order), signed)) {
-            revert WrongSignature(order.account, order.nonce);
-        }
-        filled[order.account][order.nonce] = uint64(used + size);
-    }
-
     /// @dev Moves size from the seller to the buyer. An option's premium is paid at once; a perpetual's price counts in
     /// its cost, and what is closed of it is cash.
-    function _exchange(
-        uint256 buyer,
-        uint256 seller,
-        uint32 instrument,
-        uint256 size,
-        uint256 price,
-        Instrument memory what
-    ) private {
-        _requireGoing(instrument);
-        int256 counted = int256(price);
-        if (what.kind == Kind.Perpetual) counted -= markets.accrue(what.underlying);
-        _change(buyer, instrument, int256(size), counted, what.kind);
-        _change(seller, instrument, -int256(size), counted, what.kind);
+    function _exchange(Deal memory deal) private {
+        _requireGoing(deal.instrument);
+        int256 counted = int256(deal.price);
+        if (deal.kind == Kind.Perpetual) counted -= markets.accrue(deal.underlying);
+        _change(deal.buyer, deal.instrument, int256(deal.size), counted, deal.kind);
+        _change(deal.seller, deal.instrument, -int256(deal.size), counted, deal.kind);
     }
 
     /// @dev One side of it.
@@ -480,7 +435,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     }
 
     function _requireGoing(uint32 instrument) private view {
-        if (halted[instrument] || shortfall[instrument] != 0) revert InstrumentHalted(instrument);
+        if (halted[instrument] || shortfall[instrument][true] + shortfall[instrument][false] != 0) {
+            revert InstrumentHalted(instrument);
+        }
     }
 
     // Settlement.
@@ -578,7 +535,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         returns (int256 paid)
     {
         if (ownerOf(account) == ownerOf(taker)) revert MatchesItself();
-        if (share == 0 || share > uint256(WAD)) revert OrdersDoNotMatch();
+        if (share == 0 || share > uint256(WAD)) revert BadShare(share);
         Taking memory take;
         (take.account, take.taker, take.scenario, take.share) = (account, taker, scenario, share);
         int256 equity;
@@ -594,8 +551,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         _addCash(taker, -paid);
         _absorb(account);
         _requireLeft(take);
-        Portfolio memory none;
-        _requireMargin(taker, none, false);
+        _requireInitial(taker, cashOf(taker) + paid);
         emit Liquidated(account, taker, scenario, share, paid, take.discount);
         _remember(account);
         _remember(taker);
@@ -628,8 +584,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     /// @dev The share of every position, rounded away from zero so that no position is left behind for good, passes at its
     /// mark. What a perpetual has won or lost becomes the account's cash; of an option the taker pays the mark.
     function _takeLegs(Taking memory take) private {
-        Leg[] memory legs = _accounts[take.account].legs;
-        int256 worstProfit;
+        Account storage from = _accounts[take.account];
+        Leg[] memory legs = from.legs;
+        int256 worstProfit = type(int256).max;
         for (uint256 i; i < legs.length; ++i) {
             Leg memory leg = legs[i];
             _requireGoing(leg.instrument);
@@ -637,7 +594,10 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
             int256 mark = int256(uint256(markets.markOf(leg.instrument)));
             int256 counted = what.kind == Kind.Perpetual ? mark - markets.accrue(what.underlying) : mark;
             int256 profit = leg.size * counted - leg.cost;
-            if (profit < worstProfit) (worstProfit, _accounts[take.account].blamed) = (profit, leg.instrument);
+            if (profit < worstProfit) {
+                (worstProfit, from.blamed, from.blamedLong) = (profit, leg.instrument, leg.size > 0);
+                from.blames = true;
+            }
             int256 part = _part(leg.size, take.share);
             _change(take.account, leg.instrument, -part, counted, what.kind);
             _change(take.taker, leg.instrument, part, counted, what.kind);
@@ -691,8 +651,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
             uint256 unit = markets.worth(token, amount) / (amount == 0 ? 1 : amount) + 1;
             if (allowed - owed > unit) revert TakesTooMuch(int256(allowed - owed), int256(unit));
         }
-        Portfolio memory none;
-        _requireMargin(buyer, none, false);
+        _requireInitial(buyer, cashOf(buyer) + int256(paid));
         emit CollateralSold(account, buyer, token, amount, paid);
         _remember(account);
         _remember(buyer);
@@ -702,15 +661,13 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     function debtOf(uint256 account) public view returns (uint256 owed, uint256 allowed) {
         int256 cash = cashOf(account);
         owed = cash < 0 ? uint256(-cash) : 0;
-        Pledge[] memory held = markets.pledges(_amounts(account));
-        for (uint256 i; i < held.length; ++i) allowed += held[i].value;
-        allowed = allowed * terms.debtShare / uint256(WAD);
+        allowed = margin.pledged(_amounts(account)) * terms.debtShare / uint256(WAD);
     }
 
     // The waterfall.
 
-    /// @dev Where nothing is left but debt the fund pays it, and what the fund lacks is the instrument's whose loss was
-    /// the greatest.
+    /// @dev Where nothing is left but debt the fund pays it, and what the fund lacks falls to the other side of the position
+    /// whose loss was the greatest. Whoever never had a position goes on owing it.
     function _absorb(uint256 account) private {
         Account storage each = _accounts[account];
         if (each.purse.cash >= 0 || each.legs.length != 0) return;
@@ -720,11 +677,11 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         uint256 paid = owed < ledger.fund ? owed : ledger.fund;
         ledger.fund -= paid;
         if (paid != 0) emit FundPaid(account, paid);
-        if (owed > paid) {
-            shortfall[each.blamed] += owed - paid;
-            emit Shortfall(account, each.blamed, owed - paid);
+        if (owed > paid && each.blames) {
+            shortfall[each.blamed][each.blamedLong] += owed - paid;
+            emit Shortfall(account, each.blamed, each.blamedLong, owed - paid);
         }
-        _addCash(account, int256(owed));
+        _addCash(account, int256(each.blames ? owed : paid));
     }
 
     /// @notice Lets the fund pay the debt of an account that has nothing else, as anybody may.
@@ -742,10 +699,10 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     }
 
     /// @notice Takes part of a shortfall out of an account's cash.
-    function charge(uint256 account, uint32 instrument, uint256 amount) external only(deleveraging) {
-        shortfall[instrument] -= amount;
+    function charge(uint256 account, uint32 instrument, bool long, uint256 amount) external only(deleveraging) {
+        shortfall[instrument][long] -= amount;
         _addCash(account, -int256(amount));
-        emit Charged(account, instrument, amount);
+        emit Charged(account, instrument, long, amount);
         _remember(account);
     }
 
@@ -766,8 +723,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     }
 
     /// @notice Pays, after a close, what an account owes that has nothing else.
-    function settleDebt(uint256 account, uint32 blamed) external only(deleveraging) {
-        _accounts[account].blamed = blamed;
+    function settleDebt(uint256 account, uint32 blamed, bool long) external only(deleveraging) {
+        Account storage each = _accounts[account];
+        (each.blamed, each.blamedLong, each.blames) = (blamed, long, true);
         _absorb(account);
         _remember(account);
     }

@@ -1,1 +1,1 @@
-"""Nodes and chains as people really have them, emulated before a local Anvil, to be lived through."""
+"""Faults and peculiarities of real nodes and chains, emulated in front of a local Anvil for tests."""

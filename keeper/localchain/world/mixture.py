@@ -1,4 +1,4 @@
-"""Every fault at once, at random: their words and codes drawn by chance, so that no list of phrases helps."""
+"""Several faults at once, at random: messages and codes are random, so that no list of phrases helps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keeper.localchain.world.profiles import PROFILES, Profile
 
 _SYLLABLES = ("lim", "quo", "ser", "ver", "ка", "不可", "blok", "up", "down", "not", "the", "re", "turn", "ö")
 _STATUSES = (200, 200, 200, 400, 403, 404, 418, 429, 500, 502, 503)
-# The chain is of one kind; each node has faults of its own of the others, the second one at most.
+# The chain is of one of these kinds; each node has faults of the other kinds, the second node at most one.
 _CHAINS = (
     "missed-slot",
     "arbitrum",
@@ -26,18 +26,18 @@ _CHAINS = (
     "delegated",
 )
 KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
-# With these a node is of little use alone; the other may come to that.
+# With these a node is of little use: only the first node may have them.
 _CRIPPLING = ("quota", "trickle", "oversize")
 
 
 def together(chain: str, worse: Sequence[str], better: Sequence[str]) -> Profile:
-    """A chain of some kind with two nodes in trouble of these kinds, the second one's less."""
+    """A chain of one kind with two nodes: the first has the faults `worse`, the second those of `better`."""
     return _combined(chain, worse, better, "", lambda *_: [])
 
 
 def mixture(seed: int) -> Profile:
-    """A chain of some kind with two nodes in trouble of several kinds that besides refuse at random, by a
-    seed."""
+    """A random chain with two nodes of random faults, which also refuse requests at random; reproducible by
+    `seed`."""
     dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
     chain = dice.choice(_CHAINS)
     lighter = [kind for kind in KINDS if kind not in _CRIPPLING]
@@ -94,7 +94,7 @@ def _trouble(dice: random.Random) -> Reply:
         lambda: dice.random(),
     ]
     code = dice.choice(makers)()
-    # A revert by its code is the chain's own word, in whatever words.
+    # An error with a revert's code is the chain's own answer, whatever its message.
     code = -32_099 if code in (3, -32_015) else code
     return error(code, dice.choice([_noise(dice), None, {"why": _noise(dice)}]), _noise(dice), status=status)
 

@@ -1,4 +1,4 @@
-"""A node as people have it: an HTTP server before Anvil whose tricks change what is asked and answered."""
+"""An emulated node: an HTTP server in front of Anvil whose tricks change requests and answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _TRICKLE_BYTES, _TRICKLE_SECONDS = 64, 0.05
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a node answers: a JSON-RPC object (`answer`) or raw bytes, an HTTP status, and how it comes."""
+    """A node's reply: a JSON-RPC object (`answer`) or raw bytes, an HTTP status, and whether it `trickles`:
+    comes a few bytes at a time."""
 
     answer: dict[str, Any] = field(default_factory=dict)
     status: int = 200
@@ -39,11 +40,11 @@ class Reply:
 
 Next = Callable[[Request], Reply]
 Trick = Callable[[Request, Next], Reply]
-"""What becomes of a request; `Next` hands it on, towards Anvil."""
+"""The handling of a request; `Next` passes it on, towards Anvil."""
 
 
 def error(code: Any, message: Any, data: Any = None, *, status: int = 200) -> Reply:
-    """An error answer."""
+    """A JSON-RPC error as a reply."""
     said = {"code": code, "message": message} | ({} if data is None else {"data": data})
     return Reply({"error": said}, status)
 
@@ -54,7 +55,8 @@ def result(value: Any) -> Reply:
 
 @dataclass
 class WorldNode:
-    """One node: the tricks in order, the first nearest to whoever asks. `met` counts what befell requests."""
+    """One node: its tricks in order, the first nearest to the client. `met` counts requests that failed, by
+    method."""
 
     target: str
     tricks: Sequence[Trick] = ()
@@ -86,12 +88,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Quiet: whoever asked went away."""
+        """Ignore it: the client has disconnected."""
 
 
 @contextmanager
 def serving(node: WorldNode) -> Iterator[WorldNode]:
-    """The node on a free port of this machine."""
+    """Serve the node on a free local port."""
     server = _Server(("127.0.0.1", 0), _handler(node))
     node.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -114,7 +116,7 @@ def _handler(node: WorldNode) -> type[BaseHTTPRequestHandler]:
             reply = node.answer(request)
             if reply.answer.get("error") is not None or reply.status != 200:
                 node.met[str(request["method"])] += 1
-            # Whoever asked may be gone.
+            # The client may have disconnected.
             with suppress(OSError):
                 self._send(reply, reply.body(request))
 
@@ -132,6 +134,6 @@ def _handler(node: WorldNode) -> type[BaseHTTPRequestHandler]:
                 time.sleep(_TRICKLE_SECONDS)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     return Handler

@@ -1,7 +1,7 @@
-"""Nodes and chains by name: what each does differently, and where that was seen. All emulated, before Anvil.
+"""Profiles of nodes and chains by name: how each differs, and where that was seen. All emulated before Anvil.
 
-A profile says what its nodes do (the first is the one that is asked first), what is different about the chain
-itself, and what an operator writes into the configuration for it.
+A profile says what its nodes do (the first is asked first), how the chain itself differs, and what an
+operator writes into the configuration for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TIP_FLOOR = 25 * GWEI
 _TWO_TO_24 = 2**24
 _DATA_GAS = 60_000
 _BYTES = 110
-# A gas figure on Mantle's kind of chain, for one of Ethereum's.
+# Gas figures of chains like Mantle, per unit of Ethereum's.
 _GAS_SCALE = 20_000
 
 Nodes = Callable[[random.Random], list[list[Trick]]]
@@ -36,8 +36,11 @@ Nodes = Callable[[random.Random], list[list[Trick]]]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`prepare` sets up the chain for the keeper's address; `between` is called before each block of a day
-    with its number in the day, and says whether blocks were taken back."""
+    """A kind of node or chain: `title` describes it, `seen` says where it was seen.
+
+    `prepare` sets up the chain for the keeper's address; `between` is called before each block of a day with
+    its number in the day, and returns whether blocks were reorganised away.
+    """
 
     title: str
     seen: str
@@ -46,14 +49,14 @@ class Profile:
     prepare: Callable[[Anvil, str], None] = lambda *_: None
     between: Callable[[Anvil, int], bool] = lambda *_: False
     settings: str = ""
-    """Lines of the chain's section of the configuration."""
+    """Further lines in the chain's section of the configuration."""
     more: str = ""
-    """Further sections of it."""
+    """Further sections of the configuration."""
     timeout: float = 5.0
     learns_block_time: bool = False
-    """Whether the configuration leaves the block time to be learnt."""
+    """Whether the configuration gives no block time, so that the keeper must learn it."""
     tells: frozenset[str] = frozenset()
-    """Kinds of alerts that are true of it, besides those of any day."""
+    """Kinds of alerts that are correct here, besides those of any day."""
 
 
 def _one(*found: Trick) -> Nodes:
@@ -75,12 +78,12 @@ _INDEXING = _refusing(-32000, "transaction indexing is in progress")
 
 
 def _data_gas(data: bytes) -> int:
-    """What a transaction takes for its bytes: a transfer of nothing has some besides its data."""
+    """Gas of a transaction's bytes: a transfer without data has some too."""
     return _DATA_GAS * (_BYTES + len(data)) // _BYTES
 
 
 def _data_is_charged(request: Request, onward: Next) -> Reply:
-    """Estimates count the gas for data; simulations and calls do not."""
+    """A trick: estimates count the gas for data; simulations and calls do not."""
     answer = onward(request)
     if request["method"] == "eth_estimateGas" and isinstance(answer.result, str):
         data = bytes.fromhex(str(request["params"][0].get("data") or "0x")[2:])
@@ -89,8 +92,8 @@ def _data_is_charged(request: Request, onward: Next) -> Reply:
 
 
 def _data_gas_too_low(fields: dict[str, Any], onward: Next) -> Reply | None:
-    """What runs must find its gas besides that for the data. Behind another of ours that is in no block yet
-    it cannot be told, and the least is asked for."""
+    """Refuse a transaction whose gas limit is less than its execution and its data take. Where execution
+    cannot be estimated, behind another of our pending transactions, the least possible is required."""
     data, to = bytes(HexBytes(fields["data"])), "0x" + bytes(HexBytes(fields.get("to", b""))).hex()
     call = {
         "from": fields["sender"],
@@ -272,7 +275,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             _one(tricks.sends(_tip_too_low)),
             between=_three_blocks_back,
             more="[execution]\nconfirmations = 16\n",
-            # Gas is dear: some of it is worth nothing, and the signer's coins do not last.
+            # Gas is expensive: some actions are not worth it, and the signer's native balance runs low.
             tells=frozenset({"action_expired", "low_balance"}),
         ),
         "bsc": Profile(
@@ -321,7 +324,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "verdikta-arbiter#29, base/base#2347",
             _one(tricks.sends(_one_in_flight)),
             prepare=_delegates,
-            # One transaction a block: plans that had to wait no longer fit.
+            # One transaction per block: plans that had to wait no longer fit.
             tells=frozenset({"action_refused", "action_expired"}),
         ),
     }

@@ -1,4 +1,4 @@
-"""What nodes do to requests, each as a function of its own: limits, lags, gaps and lies."""
+"""Tricks of emulated nodes, one function each: limits, lags, missing data and wrong answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPED = (1, 2, 3)
 
 
 def _chance(dice: random.Random, often: float) -> Callable[[], bool]:
-    """What is true with this probability, whichever of a node's threads asks."""
+    """A function that returns True with this probability; the node's threads may share it."""
     guard = threading.Lock()
 
     def met() -> bool:
@@ -30,13 +30,13 @@ def _chance(dice: random.Random, often: float) -> Callable[[], bool]:
 
 
 def now_and_then(dice: random.Random, often: float, reply: Callable[[], Reply]) -> Trick:
-    """Each request meets `reply` with this probability."""
+    """Answer each request with `reply`, with this probability."""
     unlucky = _chance(dice, often)
     return lambda request, onward: reply() if unlucky() else onward(request)
 
 
 def quota(most: int, reply: Callable[[], Reply]) -> Trick:
-    """After so many requests none is answered any more."""
+    """Answer with `reply` after `most` requests."""
     count = [0]
 
     def trick(request: Request, onward: Next) -> Reply:
@@ -47,12 +47,12 @@ def quota(most: int, reply: Callable[[], Reply]) -> Trick:
 
 
 def without(methods: Collection[str], reply: Callable[[], Reply]) -> Trick:
-    """These methods are refused."""
+    """Answer these methods with `reply`."""
     return lambda request, onward: reply() if request["method"] in methods else onward(request)
 
 
 def not_indexed(reply: Callable[[], Reply]) -> Trick:
-    """What is in a block is not found by its transactions' hashes; what waits is."""
+    """Answer lookups of transactions and receipts by hash with `reply`, but find pending transactions."""
 
     def trick(request: Request, onward: Next) -> Reply:
         if request["method"] == "eth_getTransactionReceipt":
@@ -66,7 +66,7 @@ def not_indexed(reply: Callable[[], Reply]) -> Trick:
 
 
 def gas_cap(most: int, words: str) -> Trick:
-    """A call with more gas is refused, not capped."""
+    """Refuse calls with more than `most` gas instead of capping them."""
 
     def trick(request: Request, onward: Next) -> Reply:
         if request["method"] in GAS_METHODS and _gas(request["params"][0]) > most:
@@ -77,7 +77,7 @@ def gas_cap(most: int, words: str) -> Trick:
 
 
 def lagging(dice: random.Random, often: float) -> Trick:
-    """One address, several backends: one in so many requests meets one that is a block behind."""
+    """A load balancer: a request meets a backend that is one block behind with this probability."""
     behind = _chance(dice, often)
     return lambda request, onward: _a_block_behind(request, onward) if behind() else onward(request)
 
@@ -103,7 +103,7 @@ def _a_block_behind(request: Request, onward: Next) -> Reply:
 
 
 def mangled(dice: random.Random, often: float, *, size: int = 0) -> Trick:
-    """One in so many answers trickles, or, with a size, is followed by so many bytes too many."""
+    """With this probability an answer trickles or, with `size`, has that many bytes appended."""
     unlucky = _chance(dice, often)
 
     def trick(request: Request, onward: Next) -> Reply:
@@ -116,7 +116,7 @@ def mangled(dice: random.Random, often: float, *, size: int = 0) -> Trick:
 
 
 def pending_ahead(by: int) -> Trick:
-    """It counts transactions that wait and that nobody else knows."""
+    """Count `by` pending transactions that no other node knows."""
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)
@@ -128,7 +128,7 @@ def pending_ahead(by: int) -> Trick:
 
 
 def withheld_logs(dice: random.Random, often: float) -> Trick:
-    """Logs of single blocks come without some, or all."""
+    """Leave out some or all logs of a single block, with this probability."""
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)
@@ -145,17 +145,17 @@ Changed = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def headers(change: Changed) -> Trick:
-    """Blocks look different."""
+    """Change blocks in answers."""
     return _results("eth_getBlockBy", change)
 
 
 def receipts(change: Changed) -> Trick:
-    """Receipts say more, or something else."""
+    """Change receipts in answers."""
     return _results("eth_getTransactionReceipt", change)
 
 
 def _results(method: str, change: Changed) -> Trick:
-    """What methods that begin so answer with is changed."""
+    """Change the results of methods whose names begin with `method`."""
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)
@@ -167,7 +167,7 @@ def _results(method: str, change: Changed) -> Trick:
 
 
 def parent_numbers(parent: Callable[[int], int]) -> Trick:
-    """As on Arbitrum's kind: contracts see the parent chain's number; `ArbSys` knows the chain's own."""
+    """As on Arbitrum: contracts see the parent chain's block number; `ArbSys` returns the chain's own."""
 
     def trick(request: Request, onward: Next) -> Reply:
         method, params = request["method"], list(request.get("params") or [])
@@ -192,7 +192,7 @@ def parent_numbers(parent: Callable[[int], int]) -> Trick:
 
 
 def sends(refusal: Callable[[dict[str, Any], Next], Reply | None]) -> Trick:
-    """A signed transaction (its fields, with `sender` and `type`) may be refused."""
+    """Refuse a signed transaction where `refusal` of its fields (with `sender` and `type`) is a reply."""
 
     def trick(request: Request, onward: Next) -> Reply:
         if request["method"] != "eth_sendRawTransaction":
@@ -206,7 +206,7 @@ def sends(refusal: Callable[[dict[str, Any], Next], Reply | None]) -> Trick:
 
 
 def estimates(change: Callable[[int], int]) -> Trick:
-    """Gas figures are others: of estimates, simulations and receipts."""
+    """Change gas figures of estimates and simulations; those of receipts by `receipts`."""
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)

@@ -24,7 +24,7 @@ ENTRIES: dict[str, Entry] = {
 
 
 def answer(model: str, document: object) -> ModelAnswer:
-    """Compute `document` (a parsed JSON object) under a model; MarginError names what it cannot value."""
+    """The answer of a model to `document` (a parsed JSON object); MarginError names the field at fault."""
     if model not in ENTRIES:
         raise MarginError(
             f"no model {model!r}", field="model", remedy=f"Known: {', '.join(sorted(ENTRIES))}."

@@ -1,4 +1,4 @@
-"""What the catalogue holds for a model, and what a model answers."""
+"""An entry of the catalogue, and the answer of a model."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class ModelAnswer:
 
     @property
     def breached(self) -> bool:
-        """Whether equity is below maintenance, of any account; compared exactly where the model is exact."""
+        """Whether equity is below maintenance for any account; compared exactly where the model is exact."""
         equity, maintenance = self.requirement.equity, self.requirement.maintenance
         return bool(np.any(equity < maintenance))  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model by `name`: one line of what it is, and the function from a JSON object to its answer."""
+    """A model by `name`: one line that describes it, and the function from a JSON object to its answer."""
 
     name: str
     summary: str

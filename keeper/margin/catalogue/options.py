@@ -1,9 +1,9 @@
 """Option venues and protocols in the catalogue, and the portfolio engine.
 
-A file has `positions`, `market` and `parameters`, each as the model's own dataclasses name their fields
-(`keeper.margin.reading`). `market` is missing where the positions carry their feeds, `parameters` may be
-where the source publishes one set, or name a published table: {"table": "btc-2024-06"}. The engine's own
-form is in `keeper.margin.portfolio.reading`.
+A file has `positions`, `market` and `parameters`, each with the fields of the model's own dataclasses
+(`keeper.margin.reading`). There is no `market` where the positions carry their feeds; `parameters` may be
+left out where the source publishes one set, or name a published table: {"table": "btc-2024-06"}. The
+portfolio engine's form is in `keeper.margin.portfolio.reading`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _EXPLAINED_LEGS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """How a model's file is read and its answer told."""
+    """How a model's file is read and its answer explained."""
 
     model: MarginModel[Any, Any, Any]
     unit: str
@@ -47,7 +47,7 @@ class _Problem:
     table: Callable[[str], object] | None = None
 
     def answer(self, fields: Fields) -> ModelAnswer:
-        """Build the three inputs and ask the model."""
+        """Build the model's inputs and compute its answer; MarginError names the field at fault."""
         raw = fields.whole()
         known = (
             {"positions"}

@@ -164,7 +164,7 @@ def dydx_v4(fields: Fields) -> ModelAnswer:
 
 
 def perp_protocol_v2(fields: Fields) -> ModelAnswer:
-    """`collateral` after settled profit, `positions` of `size`, `quote`, `mark`, `index`; 18 decimals."""
+    """`collateral` with settled profit, `positions` of `size`, `quote`, `mark`, `index`; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
         mark = each.integer("mark")

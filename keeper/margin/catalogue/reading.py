@@ -1,4 +1,4 @@
-"""Reading a portfolio written as JSON: every missing, extra or unreadable field is named by its path."""
+"""Reader of portfolios written as JSON: errors name each missing, extra or unreadable field by its path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Fields:
     """One JSON object at `path`. Values are taken by name and kind; `finish` refuses names never taken.
 
     Integers and fractions may be written as text, which keeps them exact: "1000000000000000000", "0.86",
-    "1e18". A default of None makes a field required.
+    "1e18". A default of None makes a field required. MarginError where a field is missing or of another kind.
     """
 
     def __init__(self, raw: object, path: str = "") -> None:
@@ -114,7 +114,7 @@ class Fields:
         return array
 
     def finish(self) -> None:
-        """MarginError for fields that the model does not know: a misspelt one must not be ignored."""
+        """MarginError for fields never taken: a misspelt one must not be ignored."""
         unknown = sorted(set(self._raw) - self._taken)
         if unknown:
             known = ", ".join(sorted(self._taken))

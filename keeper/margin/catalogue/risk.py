@@ -1,4 +1,4 @@
-"""Risk models in the catalogue: margin as Expected Shortfall over the liquidation period."""
+"""Risk models in the catalogue: margin by Expected Shortfall over the liquidation period or by volatility."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keeper.margin.risk.shortfall import (
 
 
 def expected_shortfall(fields: Fields) -> ModelAnswer:
-    """`exposures` (money a unit of return), `equity`, `method`, and the daily `returns` or `covariance`.
+    """`exposures` (money per unit of return), `equity`, `method`, and the daily `returns` or `covariance`.
 
     Initial margin is the shortfall at `level` (0.99), maintenance at `maintenance_level` (0.975), over
     `days`. `gamma` for Cornish-Fisher; `paths` and `seed` for simulations.
@@ -57,7 +57,8 @@ def expected_shortfall(fields: Fields) -> ModelAnswer:
 
 
 def dynamic_margin(fields: Fields) -> ModelAnswer:
-    """`notional`, `equity` and one asset's daily `returns`; measures by their numbers, off where absent."""
+    """`notional`, `equity`, one asset's daily `returns`, and fields of `DynamicTerms`; a measure whose field
+    is absent is off."""
     terms = dynamic.DynamicTerms(
         fields.number("factor", normal.normal_shortfall_factor(0.99)),
         fields.number("days", 1.0),

@@ -1,1 +1,1 @@
-"""Exact arithmetic of lending protocols, one folder a protocol, rules by version."""
+"""Exact arithmetic of lending protocols: one folder per protocol, rules by version."""

@@ -1,4 +1,4 @@
-"""Lending protocols behind the one interface: equity is collateral at its factor, maintenance the debt."""
+"""Lending protocols as margin models: equity is the collateral at its factor, maintenance the debt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keeper.margin.rounding import WAD
 
 
 def aave_requirement(data: AccountData) -> Requirement:
-    """Base currency with 18 more decimals, so that equity < maintenance exactly where health < 1."""
+    """Requirement in base currency with 18 more decimals: equity < maintenance exactly where health < 1."""
     return Requirement(
         initial=data.debt * WAD,
         maintenance=data.debt * WAD,
@@ -88,7 +88,7 @@ class CompoundV3:
 
 @dataclass(frozen=True, slots=True)
 class TroveSystem:
-    """All collateral and debt of the system, and the price."""
+    """All collateral and debt of the system, and the price; 18 decimals."""
 
     whole: liquity.Trove
     price: int

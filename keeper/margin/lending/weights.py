@@ -1,4 +1,4 @@
-"""What a unit of a factor weighs, in floats, with the error bounds of screening: see docs/SCREENING.md."""
+"""Weights of factors, in floats, with the error bounds of screening: see docs/SCREENING.md."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a unit of each factor weighs at one moment, in the accounts' unit: arrays by factor, never
-    negative, and zero if not asked for.
+    """The weight of a unit of each factor at one time, in the accounts' unit: arrays by factor, never
+    negative, and zero if not requested.
 
     An account's entries are signed on the side of equity (a short position, money paid for a long one), and
     never negative on that of maintenance. With E⁺ and E⁻ the sums of |amount| times weight over its
-    positive and its negative entries, N that over its maintenance, and at most k entries a side, in real
+    positive and its negative entries, N that over its maintenance, and at most k entries per side, in real
     numbers
 
         equity  ≥  E⁺·(1 − spread) − E⁻·(1 + spread) − k·equity_dust − flat
@@ -23,7 +23,7 @@ class Weights:
         N·maintenance_share − k·maintenance_dust  ≤  maintenance  ≤  N + k·maintenance_dust
 
     hold for what the protocol computes with its rounding, and its health is equity over maintenance within
-    2e-18. Each weight is off by at most one part in 2^52. Factors in `unbounded` are bounded by nothing.
+    2e-18. Each weight is off by at most one part in 2^52. For factors in `unbounded` none of this holds.
 
     `drift` is the largest share by which time alone changes any weight until the next block.
     """

@@ -34,7 +34,7 @@ def price(
 
     All arguments broadcast against each other; the result has the common shape (0-d for scalars).
     `forward`, `strike` ≥ 0 in the settlement unit, `years` ≥ 0 to expiry (0 pays out now), `volatility` ≥ 0
-    a year as a fraction, `is_call` booleans, `discount` > 0 the present value of one unit at expiry.
+    per year as a fraction, `is_call` booleans, `discount` > 0 the present value of one unit at expiry.
     Raises `MarginError` naming the argument that is negative or not finite.
     """
     forwards = non_negative_array(forward, "forward")

@@ -25,8 +25,8 @@ def price(
 ) -> Array:
     """Present value of European options on a spot asset; all arguments broadcast (0-d result for scalars).
 
-    `spot`, `strike` ≥ 0 in the settlement unit, `years` ≥ 0 to expiry, `volatility` ≥ 0 a year,
-    `rate` and `dividend_yield` continuous, a year. Raises `MarginError` naming the argument.
+    `spot`, `strike` ≥ 0 in the settlement unit, `years` ≥ 0 to expiry, `volatility` ≥ 0 per year,
+    `rate` and `dividend_yield` continuous, per year. Raises `MarginError` naming the argument.
     """
     spots = non_negative_array(spot, "spot")
     duration = non_negative_array(years, "years")

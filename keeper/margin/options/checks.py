@@ -1,4 +1,4 @@
-"""Checks of columns, naming the offending entry, and of parameter objects."""
+"""Checks of arrays, which name the entry at fault, and of parameter objects."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def positive_array(values: ArrayLike, field: str) -> Array:
 
 
 def traceable(provenance: Provenance, field: str) -> None:
-    """`MarginError` unless parameters say which version they are, of which day."""
+    """`MarginError` unless the provenance of parameters names a version and a date."""
     known = isinstance(provenance, Provenance) and isinstance(provenance.dated, date)
     if not known or not provenance.version:
         raise MarginError(

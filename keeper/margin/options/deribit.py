@@ -23,7 +23,8 @@ from keeper.margin.options.venue_rules import out_of_the_money
 
 @dataclass(frozen=True, slots=True)
 class StandardParameters:
-    """Rates of the underlying: initial cap and floor by moneyness, maintenance of calls and puts."""
+    """Rates as fractions of the underlying: initial cap and floor by moneyness, maintenance of calls and
+    puts."""
 
     provenance: Provenance
     maximum_initial: float = 0.15

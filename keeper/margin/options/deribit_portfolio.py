@@ -38,7 +38,8 @@ class Future:
 
 @dataclass(frozen=True, slots=True)
 class CoinOption:
-    """An inverse option: `amount` in coin, `forward` its underlying's price, `volatility` the mark's."""
+    """An inverse option: `amount` in coin, `forward` its underlying's price in USD, `volatility` the mark's,
+    per year."""
 
     amount: float
     strike: float
@@ -84,7 +85,7 @@ class CoinPortfolio:
 
 @dataclass(frozen=True, slots=True)
 class RiskMatrix:
-    """Profits in coin after offsets and dampening, and what makes up the margin (all ≥ 0, in coin).
+    """Profits after offsets and dampening, and the three charges of the margin (≥ 0); all in coin.
 
     `standard` has shape (moves, 3): volatility up, same, down; `extended` (extended moves,).
     """
@@ -97,7 +98,7 @@ class RiskMatrix:
 
     @property
     def initial(self) -> float:
-        """Risk matrix margin."""
+        """Risk matrix margin, in coin."""
         return self.worst_case + self.delta_shock + self.roll_shock
 
 
@@ -122,7 +123,7 @@ class SegregatedPortfolioMargin:
     def requirement(
         self, positions: CoinPortfolio, market: float, parameters: PortfolioParameters
     ) -> Requirement:
-        """Initial margin is the risk matrix margin, maintenance the published share of it, in coin."""
+        """In coin: initial margin is the risk matrix margin, maintenance the published share of it."""
         number(market, "equity")
         matrix = risk_matrix(positions, parameters)
         return Requirement(
@@ -140,7 +141,7 @@ class SegregatedPortfolioMargin:
 
 
 def shocked_volatility(option: CoinOption, p: PortfolioParameters, shock: int) -> float:
-    """Volatility under a shock up (1), same (0) or down (−1); the floor applies to the shock up only."""
+    """Volatility per year under a shock up (1), none (0) or down (−1); the floor is for shocks up only."""
     power = p.short_power if option.days <= _MONTH_DAYS else p.long_power
     scale = math.pow(_MONTH_DAYS / max(option.days, 1.0), power)
     if shock > 0:
@@ -161,7 +162,8 @@ def _profits(portfolio: CoinPortfolio, moves: Array, p: PortfolioParameters, sho
 
 
 def _extended(portfolio: CoinPortfolio, moves: Array, p: PortfolioParameters) -> Array:
-    """Far moves count by price range over move in USD, turned to coin at the edge of the range, dampened."""
+    """Profits in coin under the extended moves, (moves,): in USD times price range over move, converted to
+    coin at the edge of the range, and dampened."""
     if not moves.size:
         return moves
     edge = 1.0 + np.sign(moves) * p.price_range
@@ -173,7 +175,7 @@ def _extended(portfolio: CoinPortfolio, moves: Array, p: PortfolioParameters) ->
 
 
 def _delta_shock(portfolio: CoinPortfolio, p: PortfolioParameters) -> float:
-    """Charge for unwinding a large net delta; long options may reduce it, never add to it."""
+    """Charge for unwinding a large net delta, in coin; long options may reduce it, never add to it."""
     fixed = sum(future.size for future in portfolio.futures)
     optional = 0.0
     for option in portfolio.options:
@@ -189,7 +191,7 @@ def _delta_shock(portfolio: CoinPortfolio, p: PortfolioParameters) -> float:
 
 
 def _roll_shock(portfolio: CoinPortfolio, p: PortfolioParameters) -> float:
-    """Charge for each expiry's basis: its net delta times the larger of annualised and least move."""
+    """Charge for each expiry's basis, in coin: net delta times the larger of annualised and minimum move."""
     by_expiry: dict[float, float] = {}
     for future in portfolio.futures:
         days = future.days or 0.0

@@ -21,8 +21,9 @@ from keeper.margin.options.checks import traceable
 class PortfolioParameters:
     """The model parameters of one currency pair, as the API reports them.
 
-    `price_range` split into `buckets` steps a side, each under volatility up, same and down; `extended_moves`
-    under volatility up only, scaled by price range over move and dampened by `dampener` USD a further range.
+    `price_range` is split into `buckets` steps per side, each under volatility up, same and down;
+    `extended_moves` are under volatility up only, scaled by price range over move and dampened by `dampener`
+    USD per further range. `delta_threshold` in USD, `increment` per coin beyond it.
     """
 
     provenance: Provenance

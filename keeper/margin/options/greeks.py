@@ -1,7 +1,7 @@
 """Prices and sensitivities of European options, Black-76 and Black-Scholes-Merton, over arrays.
 
-Source: E. G. Haug, The Complete Guide to Option Pricing Formulas, 2nd ed., chapters 1–2. Everything is raw:
-vega and rho per 1.00 of volatility and rate, theta a year, nothing divided by 100 or 365.
+Source: E. G. Haug, The Complete Guide to Option Pricing Formulas, 2nd ed., chapters 1–2. Greeks are not
+rescaled: vega and rho are per 1.00 of volatility and rate, theta per year.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Greeks:
     """Price and derivatives, arrays of one shape (0-d for scalars).
 
     `delta` by the underlying (forward or spot), `gamma` twice, `vega` by volatility, `theta` the change of
-    value a year as time passes, `rho` by the interest rate, `dividend_rho` by the dividend yield (0 for
+    value per year as time passes, `rho` by the interest rate, `dividend_rho` by the dividend yield (0 for
     Black-76), `vanna` of delta by volatility, `volga` of vega by volatility, `elasticity` the percentage
-    change of price for one percent of the underlying (infinite where the price is 0).
+    change of price for one percent of the underlying (not finite where the price is 0).
     """
 
     price: Array
@@ -42,7 +42,7 @@ class Greeks:
 
     @property
     def theta_per_day(self) -> Array:
-        """Theta of one calendar day of 365."""
+        """Theta per calendar day: per year / 365."""
         return self.theta / DAYS_A_YEAR
 
 
@@ -128,8 +128,8 @@ def black_scholes(
 
 
 def position_greeks(greeks: Greeks, size: float) -> dict[str, float]:
-    """What a position of `size` options (below zero: sold) bears, as traders quote it: delta and gamma in the
-    underlying, vega and rho for one percentage point, theta for one day. `greeks` are those of one option."""
+    """Greeks of a position of `size` options (below zero: sold), as traders quote them: delta and gamma in
+    the underlying, vega and rho per percentage point, theta per day. `greeks` are those of one option."""
     return {
         "delta": size * float(greeks.delta),
         "gamma": size * float(greeks.gamma),

@@ -31,7 +31,7 @@ def implied_volatility(
     is_call: ArrayLike,
     discount: ArrayLike = 1.0,
 ) -> Array:
-    """Volatility a year at which Black-76 gives `price`; arguments broadcast, 0-d result for scalars.
+    """Volatility per year at which Black-76 gives `price`; arguments broadcast, 0-d result for scalars.
 
     A price equal to the discounted intrinsic value (to rounding) has volatility 0. Raises `MarginError` for
     field `price` where it lies below intrinsic value or at or above the discounted forward (call) or strike

@@ -19,7 +19,7 @@ PRICE_DECIMALS = 8
 
 
 class CollateralAsset(Enum):
-    """What a vault holds as collateral, relative to its options."""
+    """Which asset of its options a vault holds as collateral."""
 
     STRIKE = "strike"
     UNDERLYING = "underlying"
@@ -42,7 +42,7 @@ class Prices:
             natural(getattr(self, name), f"prices.{name}")
 
     def of(self, asset: CollateralAsset) -> int:
-        """Price of the collateral asset."""
+        """Price of a vault's collateral asset in USD, 8 decimals."""
         by_asset = {
             CollateralAsset.STRIKE: self.strike,
             CollateralAsset.UNDERLYING: self.underlying,
@@ -84,7 +84,10 @@ def excess_collateral(vault: Vault, prices: Prices, *, expired: bool) -> tuple[i
 
 
 def required(vault: Vault, prices: Prices, *, expired: bool) -> int:
-    """Collateral a type 0 vault must hold, 1e27; after expiry what it owes (negative: is owed)."""
+    """Collateral that a type 0 vault must hold, 1e27; after expiry what it owes (negative: it is owed).
+
+    MarginError where the collateral must be converted and its price is 0.
+    """
     short, long = from_price(vault.short_amount), from_price(vault.long_amount)
     if expired:
         owed = mul(_cash_value(vault, vault.short_strike, prices), short)
@@ -114,7 +117,7 @@ class GammaVaults:
 
 
 def to_units(excess: int, decimals: int) -> tuple[int, bool]:
-    """An excess (1e27) in collateral units rounded down, or a deficit rounded up; and which it is."""
+    """(excess in collateral units rounded down, True), or (deficit rounded up, False), from 1e27."""
     if excess >= 0:
         return to_units_down(excess, decimals), True
     return to_units_up(-excess, decimals), False
@@ -128,7 +131,7 @@ def _cash_value(vault: Vault, strike: int, prices: Prices) -> int:
 
 
 def _converted(amount: int, price: int, asset: CollateralAsset, vault: Vault, prices: Prices) -> int:
-    """An amount of `asset` in the collateral asset, multiplying first."""
+    """An amount of `asset` in the collateral asset, 1e27: multiplied first, then divided."""
     if asset is vault.collateral_asset:
         return amount
     target = prices.of(vault.collateral_asset)

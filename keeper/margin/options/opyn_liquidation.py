@@ -1,8 +1,8 @@
-"""Liquidation of Opyn Gamma naked margin vaults: when one may be taken, and at which auction price.
+"""Liquidation of Opyn Gamma naked margin vaults: when one is liquidatable, and at which auction price.
 
 Source: opynfinance/GammaProtocol contracts/core/MarginCalculator.sol, isLiquidatable and _getDebtPrice. The
-price of one repaid option rises linearly over the auction from its cash value less the oracle's deviation to
-everything the vault holds.
+collateral paid per repaid option rises linearly over the auction from its cash value less the oracle's
+deviation to the vault's whole collateral per option.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def debt_price(
     parameters: NakedParameters,
     oracle_deviation: int = 0,
 ) -> int | None:
-    """Collateral units paid for one repaid option, rounded down; None where the vault may not be taken.
+    """Collateral units paid per repaid option, rounded down; None where the vault is not liquidatable.
 
     Times are Unix seconds; `updated` is when the vault was last changed: the round must be later.
     `oracle_deviation` is scaled to 1e27. The required margin uses the round's price and the time left now.

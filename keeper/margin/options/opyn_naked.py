@@ -19,9 +19,9 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class NakedParameters:
-    """One product's naked margin: shock and upper bounds scaled to 1e27, by time to expiry in seconds.
+    """One product's naked margin: spot shock, and upper bounds by time to expiry (seconds), scaled to 1e27.
 
-    Defaults: the values Opyn tests and deployed for WETH with USDC strike. `dust` in collateral units.
+    Defaults: the values that Opyn tested and deployed for WETH with USDC strike. `dust` in collateral units.
     """
 
     provenance: Provenance = GAMMA
@@ -49,7 +49,7 @@ class NakedParameters:
             natural(bound, "naked.upper_bounds")
 
     def upper_bound(self, seconds: int) -> int:
-        """Upper bound of the first listed time to expiry that is not shorter (1e27)."""
+        """Upper bound (1e27) of the first listed time to expiry that is not shorter; else MarginError."""
         natural(seconds, "seconds_to_expiry")
         for listed, bound in self.upper_bounds:
             if listed >= seconds:
@@ -88,7 +88,10 @@ def naked_required(
 def naked_excess(
     vault: Vault, prices: Prices, seconds_to_expiry: int, parameters: NakedParameters
 ) -> tuple[int, bool]:
-    """Excess or missing collateral of a type 1 vault before expiry, in collateral units."""
+    """Excess or missing collateral of a type 1 vault before expiry, in collateral units; True: an excess.
+
+    An excess is rounded down, a deficit up. MarginError for collateral at or below dust.
+    """
     if 0 < vault.collateral <= parameters.dust:
         raise MarginError("collateral is not above dust", field="vault.collateral", remedy="Add collateral")
     need = naked_required(
@@ -104,7 +107,7 @@ def naked_excess(
 
 @dataclass(frozen=True, slots=True)
 class NakedMarket:
-    """What a naked vault is valued in: the underlying's live price (8 decimals) and seconds to expiry."""
+    """The market state of a naked vault: the underlying's live price (8 decimals) and seconds to expiry."""
 
     underlying: int
     seconds: int

@@ -1,4 +1,4 @@
-"""CME SPAN: sixteen scenarios of price and volatility, risk arrays that add, scan risk.
+"""CME SPAN: sixteen scenarios of price and volatility, additive risk arrays, scan risk.
 
 Source: CME SPAN methodology; L. McMillan, Options as a Strategic Investment, pp. 668–670. A risk array holds
 losses: value now minus value under the scenario, so the scan risk is its largest entry.
@@ -23,7 +23,8 @@ _STEPS = (0.0, 1.0 / 3.0, -1.0 / 3.0, 2.0 / 3.0, -2.0 / 3.0, 1.0, -1.0)
 
 @dataclass(frozen=True, slots=True)
 class SpanScenario:
-    """`price` in price scan ranges, `volatility` in volatility scan ranges, `weight` the covered share."""
+    """`price` in price scan ranges, `volatility` in volatility scan ranges, `weight` the covered share of the
+    loss."""
 
     price: float
     volatility: float
@@ -32,7 +33,7 @@ class SpanScenario:
 
 @dataclass(frozen=True, slots=True)
 class SpanParameters:
-    """Scan ranges of one combined commodity: `price_range` in currency, `volatility_range` absolute a year.
+    """Scan ranges of one combined commodity: `price_range` in currency, `volatility_range` absolute per year.
 
     The two extreme scenarios move the price by `extreme_multiple` ranges and count `extreme_cover` of the
     loss. Maintenance is `maintenance_ratio` of initial margin.
@@ -79,7 +80,8 @@ class SpanFuture:
 
 @dataclass(frozen=True, slots=True)
 class SpanOption:
-    """A futures-style option: `quantity` signed contracts of `multiplier` units of the future."""
+    """A futures-style option: `quantity` signed contracts of `multiplier` units of the future; `volatility`
+    per year."""
 
     quantity: float
     forward: float
@@ -125,7 +127,7 @@ def futures_gains(
 def risk_array(position: SpanFuture | SpanOption, parameters: SpanParameters) -> Array:
     """Losses of one position under the sixteen scenarios, shape (16,).
 
-    Prices below zero are taken as zero, volatilities too; extremes count their covered share.
+    For options, prices and volatilities below zero count as zero; extremes count their covered share.
     """
     scenarios = parameters.scenarios
     prices = np.array([s.price for s in scenarios]) * parameters.price_range

@@ -38,7 +38,7 @@ class BybitRules:
 
 @dataclass(frozen=True, slots=True)
 class OkxRules:
-    """OKX coin-margined options: floor and cap of the out-of-the-money rate, factor, order fee a coin."""
+    """OKX coin-margined options: floor and cap of the out-of-the-money rate, factor, order fee per coin."""
 
     provenance: Provenance = OKX
     minimum_rate: float = 0.10
@@ -54,7 +54,7 @@ class OkxRules:
 
 @dataclass(frozen=True, slots=True)
 class RegTRules:
-    """US Regulation T (FINRA 4210) for short equity options: rate, floor, shares a contract."""
+    """US Regulation T (FINRA 4210) for short equity options: rate, floor, shares per contract."""
 
     provenance: Provenance = REG_T
     rate: float = 0.20
@@ -75,7 +75,7 @@ def out_of_the_money(underlying: ArrayLike, strike: ArrayLike, is_call: ArrayLik
 
 
 def premium(price: ArrayLike, amount: ArrayLike, multiplier: ArrayLike = 1.0) -> Array:
-    """What an option order costs: price × contracts × multiplier."""
+    """Premium of an option order: price × contracts × multiplier."""
     return np.asarray(
         non_negative_array(price, "price")
         * non_negative_array(amount, "amount")
@@ -131,7 +131,7 @@ def okx_short_call_order(
 
 
 def okx_long_cost(price: ArrayLike, contracts: ArrayLike, multiplier: ArrayLike, fee: float) -> Array:
-    """What buying OKX options costs, in coin: (price + fee)·contracts·multiplier."""
+    """Cost of buying OKX options, in coin: (price + fee)·contracts·multiplier."""
     not_negative(fee, "fee")
     return premium(non_negative_array(price, "price") + fee, contracts, multiplier)
 

@@ -18,7 +18,7 @@ from keeper.margin.interface import Array
 
 
 def scores(size: ArrayLike, entry: ArrayLike, mark: ArrayLike, equity: ArrayLike) -> Array:
-    """One score a position: signed sizes, entry and mark prices, and the equity behind each (> 0)."""
+    """Rank score per position, of signed sizes, entry and mark prices, and the equity behind each (> 0)."""
     held, opened, now = finite(size, "size"), positive_array(entry, "entry"), positive_array(mark, "mark")
     profit = held * (now - opened) / (np.abs(held) * opened + (held == 0))
     leverage = np.abs(held) * now / positive_array(equity, "equity")
@@ -38,7 +38,10 @@ def queue(
 
 
 def deleverage(order: NDArray[np.intp], size: ArrayLike, amount: float) -> Array:
-    """How much of each position is closed (unsigned, in the positions' order) to take `amount` in all."""
+    """How much of each position is closed (unsigned, in the positions' order) to close `amount` in total.
+
+    MarginError where `amount` is negative or more than the queue holds.
+    """
     held = np.abs(finite(size, "size"))
     if not 0 <= amount <= float(held[order].sum()):
         raise MarginError(f"is {amount}, more than the queue holds or negative", field="amount")
@@ -49,5 +52,5 @@ def deleverage(order: NDArray[np.intp], size: ArrayLike, amount: float) -> Array
 
 
 def settle_at(price: Fraction, size: Fraction, entry: Fraction) -> Fraction:
-    """Profit and loss of closing `size` (signed) opened at `entry` at `price`, exact."""
+    """Profit or loss of closing at `price` a signed `size` that was opened at `entry`, exact."""
     return size * (price - entry)

@@ -1,7 +1,7 @@
-"""Funding after BitMEX and Deribit, and inverse contracts' value. float64 scalars or arrays.
+"""Funding of BitMEX and Deribit, and the value of inverse contracts. float64 scalars or arrays.
 
-Rates as ratios of value for one funding interval. Sources: BitMEX, Perpetual Contracts Guide; Deribit,
-Inverse Perpetual (funding rate).
+Rates are ratios of value per funding interval. Sources: BitMEX, Perpetual Contracts Guide; Deribit, Inverse
+Perpetual (funding rate).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DERIBIT = Provenance("1", date(2023, 1, 1), "Deribit, Inverse Perpetual")
 
 @dataclass(frozen=True, slots=True)
 class BitmexTerms:
-    """`clamp` bounds interest − premium; `intervals_per_day` fundings take place a day."""
+    """`clamp` bounds interest − premium; funding is paid `intervals_per_day` times per day."""
 
     clamp: float = 0.0005
     intervals_per_day: int = 3
@@ -35,7 +35,8 @@ class BitmexTerms:
 
 @dataclass(frozen=True, slots=True)
 class DeribitTerms:
-    """No funding within ±`damper` of premium; rates hold for `hours` but are paid continuously."""
+    """No funding while the premium is within ±`damper`; rates, within ±`cap`, are per `hours` and paid
+    continuously."""
 
     damper: float = 0.00025
     cap: float = 0.005
@@ -53,7 +54,7 @@ DERIBIT_TERMS = DeribitTerms()
 
 
 def interest_rate(quote_daily: ArrayLike, base_daily: ArrayLike, terms: BitmexTerms = BITMEX_TERMS) -> Array:
-    """(quote − base) / intervals a day."""
+    """(quote − base) / intervals per day, from daily rates."""
     spread: Array = finite(quote_daily, "quote_daily") - finite(base_daily, "base_daily")
     return spread / terms.intervals_per_day
 
@@ -71,7 +72,7 @@ def deribit_premium(mark: ArrayLike, index: ArrayLike) -> Array:
 
 
 def deribit_rate(premium: ArrayLike, terms: DeribitTerms = DERIBIT_TERMS) -> Array:
-    """max(damper, p) + min(−damper, p), within ±cap: zero inside the damper. For `hours` hours."""
+    """max(damper, p) + min(−damper, p), within ±cap: zero inside the damper. Per `hours` hours."""
     p = finite(premium, "premium")
     rate = np.maximum(terms.damper, p) + np.minimum(-terms.damper, p)
     return np.asarray(np.clip(rate, -terms.cap, terms.cap), dtype=np.float64)
@@ -83,7 +84,7 @@ def deribit_payment(
     value: ArrayLike,
     terms: DeribitTerms = DERIBIT_TERMS,
 ) -> Array:
-    """Σ rate·seconds / period·value over the last axis: what a long of that value pays."""
+    """Σ rate·seconds / period·value over the last axis: what a long of `value` pays, in the unit of value."""
     held = finite(seconds, "seconds")
     if (held < 0).any():
         raise MarginError("must not be negative", field="seconds")
@@ -94,7 +95,7 @@ def deribit_payment(
 
 
 def inverse_value(contracts: ArrayLike, price: ArrayLike) -> Array:
-    """Coins that `contracts` of one dollar each are worth: contracts / price."""
+    """Value in coins of `contracts` of one dollar each: contracts / price."""
     return np.asarray(finite(contracts, "contracts") / positive_array(price, "price"), dtype=np.float64)
 
 
@@ -104,5 +105,5 @@ def inverse_pnl(contracts: ArrayLike, entry: ArrayLike, exit_price: ArrayLike) -
 
 
 def funding_paid(value: ArrayLike, rate: ArrayLike) -> Array:
-    """value·rate; negative is received."""
+    """value·rate: funding paid; negative: received."""
     return np.asarray(finite(value, "value") * finite(rate, "rate"), dtype=np.float64)

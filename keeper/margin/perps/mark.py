@@ -15,7 +15,7 @@ from keeper.margin.interface import Array
 
 
 def median_mark(*prices: ArrayLike) -> Array:
-    """Elementwise median of candidate prices (broadcast); MarginError for none."""
+    """Elementwise median of candidate prices, broadcast; MarginError where none is given."""
     if not prices:
         raise MarginError("no candidate", field="prices")
     candidates = [positive_array(each, f"prices[{place}]") for place, each in enumerate(prices)]
@@ -23,7 +23,8 @@ def median_mark(*prices: ArrayLike) -> Array:
 
 
 def curie_mark(market: ArrayLike, market_twap: ArrayLike, index: ArrayLike, premium: ArrayLike) -> Array:
-    """Perp v2: median of the market's short (15 s) and long (30 min) TWAP, and index + 15 min premium."""
+    """Perp v2: median of the market's short TWAP (2.6: its price now; 2.8: 15 s), its long TWAP (30 min), and
+    index + 15 min premium."""
     shifted = positive_array(index, "index") + finite(premium, "premium")
     return median_mark(market, market_twap, shifted)
 

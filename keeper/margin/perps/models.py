@@ -1,4 +1,4 @@
-"""Perpetual exchanges behind the one interface. Where positions carry their prices the market is empty."""
+"""Perpetual exchanges as margin models. Where positions carry their prices, the market state is None."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SynthetixAccount:
 
 @dataclass(frozen=True, slots=True)
 class SynthetixV3:
-    """Synthetix v3 perps; USD, 18 decimals. The parameters are what keepers earn."""
+    """Synthetix v3 perps; USD, 18 decimals. The parameters are the keepers' rewards."""
 
     name: str = "synthetix-v3"
     version: str = "3"
@@ -34,7 +34,7 @@ class SynthetixV3:
 
 @dataclass(frozen=True, slots=True)
 class GmxMarket:
-    """Oracle prices, the impact of closing (USD, 30 decimals) and fees in collateral token units."""
+    """Oracle prices, the price impact of closing (USD, 30 decimals), and fees in collateral token units."""
 
     prices: gmx.Prices
     price_impact: int = 0
@@ -56,7 +56,7 @@ class GmxV2:
 
 @dataclass(frozen=True, slots=True)
 class DydxSubaccount:
-    """Quote balance (quote quantums) and (perpetual, base quantums); tiers belong to the perpetuals."""
+    """Quote balance (quote quantums) and (perpetual, base quantums) pairs; tiers belong to the perpetuals."""
 
     quote_balance: int
     positions: tuple[tuple[dydx.Perpetual, int], ...]
@@ -75,7 +75,7 @@ class DydxV4:
 
 @dataclass(frozen=True, slots=True)
 class PerpV2Account:
-    """Collateral after settled profit and positions, 18 decimals."""
+    """Positions, and the collateral with settled profit and loss; 18 decimals."""
 
     collateral: int
     positions: tuple[perp_v2.Position, ...]

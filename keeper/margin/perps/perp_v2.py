@@ -1,7 +1,8 @@
 """Perpetual Protocol v2 (Curie): account value, margin requirements, partial liquidation. 18 decimals.
 
-Ratios in 1e6. Every product truncates towards zero. Source: perpetual-protocol/perp-curie-contract 2.6 and
-2.8, contracts/AccountBalance.sol, Vault.sol, ClearingHouse.sol.
+Ratios in 1e6. Products truncate towards zero unless said otherwise. Source:
+perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/AccountBalance.sol, Vault.sol,
+ClearingHouse.sol.
 """
 
 from __future__ import annotations
@@ -62,31 +63,37 @@ class Position:
 
     @property
     def value(self) -> int:
+        """Signed value at the mark price, quote with 18 decimals."""
         return wad_mul_trunc(self.size, self.mark)
 
     @property
     def debt_value(self) -> int:
-        """Base owed at the index price: what the position is short, unless told otherwise."""
+        """Value of the base owed at the index price: the short size, unless `base_debt` is given."""
         owed = max(0, -self.size) if self.base_debt is None else natural(self.base_debt, "base_debt")
         return wad_mul_trunc(owed, self.index)
 
 
 def unrealized_pnl(positions: Sequence[Position]) -> int:
+    """Signed value plus quote balance of all positions, quote with 18 decimals."""
     return sum(each.value + each.quote for each in positions)
 
 
 def total_abs_value(positions: Sequence[Position]) -> int:
+    """Absolute values of all positions at their marks, summed: the base of the maintenance requirement."""
     return sum(abs(each.value) for each in positions)
 
 
 def total_debt_value(positions: Sequence[Position]) -> int:
-    """Base debt in each market, and quote debt netted over all."""
+    """Value of the base debt of each market, plus the quote debt netted over all markets."""
     quote = sum(each.quote if each.quote_balance is None else each.quote_balance for each in positions)
     return sum(each.debt_value for each in positions) + max(0, -quote)
 
 
 def free_collateral(positions: Sequence[Position], collateral: int, ratio: int) -> int:
-    """min(collateral, account value) − debt·ratio; negative: may not open. `collateral` after settled PnL."""
+    """min(collateral, account value) − debt·ratio, quote with 18 decimals; negative: may not open.
+
+    `collateral` includes settled profit and loss, `ratio` is in 1e6.
+    """
     required = total_debt_value(positions) * ratio // RATIO
     return min(collateral, collateral + unrealized_pnl(positions)) - required
 
@@ -98,7 +105,7 @@ def in_settlement_units(value: int, decimals: int) -> int:
 
 
 def requirement(positions: Sequence[Position], collateral: int, terms: CurieTerms = V2) -> Requirement:
-    """Quote, 18 decimals: liquidatable iff equity < maintenance.
+    """Requirement in quote, 18 decimals: liquidatable iff equity < maintenance.
 
     `initial` includes unrealised profit, which does not count for opening: equity ≥ initial iff the
     protocol's free collateral is not negative.
@@ -116,7 +123,11 @@ def requirement(positions: Sequence[Position], collateral: int, terms: CurieTerm
 def liquidatable_size(
     position: Position, positions: Sequence[Position], account_value: int, terms: CurieTerms = V2
 ) -> int:
-    """Signed base size a liquidator may take now: all, or half the account's value while above mm/2."""
+    """Signed base size that may be liquidated now; 0 where none may.
+
+    All of the position; of one above `min_partial`, at most half the absolute value of all the account's
+    positions while the account value is at least half the maintenance requirement.
+    """
     maintenance = total_abs_value(positions) * terms.mm_ratio // RATIO
     if account_value >= maintenance or position.size == 0:
         return 0
@@ -130,5 +141,5 @@ def liquidatable_size(
 
 
 def liquidation_penalty(notional: int, terms: CurieTerms = V2) -> int:
-    """What the account pays on the notional exchanged; half of it rewards the liquidator."""
+    """What the account pays on the exchanged notional, rounded down; half of it rewards the liquidator."""
     return natural(notional, "notional") * terms.penalty_ratio // RATIO

@@ -1,6 +1,7 @@
-"""Perp v2's second verdict: when an account's collateral tokens may be bought for its debt, and how much.
+"""Collateral liquidation of Perp v2: when an account's collateral tokens may be bought by repaying its debt,
+and how much of them.
 
-Values are scaled 1e18, ratios are millionths, amounts `in units` are the settlement token's own. Source:
+Values are scaled 1e18, ratios are millionths, units are those of the settlement token. Source:
 perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/Vault.sol, CollateralManager.sol.
 """
 
@@ -15,12 +16,14 @@ from keeper.margin.perps.perp_v2 import RATIO, in_settlement_units
 from keeper.margin.rounding import mul_div_up
 
 Cause = Literal["margin", "share", "threshold"]
-"""Why collateral is due: too little margin, debt too large a part of the collateral, debt beyond a sum."""
+"""Why collateral may be liquidated: too little margin, too much debt for the collateral, or debt above the
+threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaleTerms:
-    """What Perp v2's collateral manager holds; `threshold` and `dust` in units of `decimals`."""
+    """Parameters of Perp v2's collateral manager: ratios in millionths, `threshold` and `dust` in units of
+    the settlement token, which has `decimals`."""
 
     mm_ratio_buffer: int
     debt_to_collateral: int
@@ -39,8 +42,8 @@ class SaleTerms:
 
 @dataclass(frozen=True, slots=True)
 class Pledge:
-    """An account with collateral tokens: their weighted value, its value in the settlement token with
-    unrealised profit, and what its positions are worth without their signs."""
+    """An account with collateral tokens: their weighted value, its signed settlement token balance with
+    unrealised profit, and the absolute value of its positions; 1e18."""
 
     tokens: int
     settlement: int
@@ -48,12 +51,14 @@ class Pledge:
 
     @property
     def debt(self) -> int:
+        """What the account owes in the settlement token, 1e18."""
         return max(0, -self.settlement)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLot:
-    """One collateral token of an account: amount, average price and decimals of both, discount to buyers."""
+    """One collateral token of an account: amount in its units, average price with `price_decimals`, and the
+    buyers' discount in millionths."""
 
     amount: int
     price: int
@@ -68,7 +73,7 @@ class TokenLot:
 
 
 def sale_causes(account: Pledge, mm_ratio: int, terms: SaleTerms) -> tuple[Cause, ...]:
-    """Why the account's collateral is due; none where it is not. Only for an account that has some."""
+    """Why the account's collateral may be liquidated; empty where it may not. The account must have some."""
     needed = account.positions * (mm_ratio + terms.mm_ratio_buffer) // RATIO
     due: dict[Cause, bool] = {
         "margin": account.tokens + account.settlement < needed,
@@ -79,8 +84,10 @@ def sale_causes(account: Pledge, mm_ratio: int, terms: SaleTerms) -> tuple[Cause
 
 
 def most_repaid(account: Pledge, initial: int, terms: SaleTerms) -> int:
-    """What all buyers together may repay, the insurance fund's fee included. `initial`: the margin that the
-    account's debts ask for at the initial ratio."""
+    """The most that all buyers together may repay, the insurance fund's fee included: 1e18, rounded down.
+
+    `initial`: the margin requirement of the account's debts at the initial ratio, 1e18.
+    """
     debt = max(account.debt, initial)
     unit: int = 10 ** (18 - terms.decimals)
     if debt > terms.dust * unit:
@@ -89,7 +96,10 @@ def most_repaid(account: Pledge, initial: int, terms: SaleTerms) -> int:
 
 
 def bought(lot: TokenLot, paid: int, decimals: int = 6) -> int:
-    """How much of a token so many units of the settlement token buy, never more than there is."""
+    """Units of the collateral token that `paid` units of the settlement token buy, at most all there are.
+
+    Rounded up to 18 decimals, then down to units, as in the contract; 0 where the discounted price is 0.
+    """
     price = lot.price * (RATIO - lot.discount_ratio) // RATIO
     if not price:
         return 0
@@ -99,7 +109,10 @@ def bought(lot: TokenLot, paid: int, decimals: int = 6) -> int:
 
 
 def most_sold(lot: TokenLot, repaid: int, decimals: int = 6) -> tuple[int, int]:
-    """The most of a token that may be bought, and for how much: (units paid, amount of the token)."""
+    """(units of the settlement token to pay, units of the collateral token): the most that may be bought.
+
+    `repaid` is the most that may be repaid, 1e18. The payment is rounded down.
+    """
     price = lot.price * (RATIO - lot.discount_ratio) // RATIO
     one = 10**lot.price_decimals
     scale: int = 10 ** (18 - lot.decimals)

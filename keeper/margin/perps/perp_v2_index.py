@@ -1,4 +1,4 @@
-"""The average index price of Perp v2's Chainlink feed, in the contract's own integers, its flaw included.
+"""The average index price of Perp v2's Chainlink feed, in the contract's integers, with the contract's flaw.
 
 Source: perpetual-protocol/perp-oracle-contract 0.6, contracts/twap/CumulativeTwap.sol.
 """
@@ -15,7 +15,7 @@ from keeper.margin.checks import natural
 
 @dataclass(frozen=True, slots=True)
 class IndexObservation:
-    """A price that the feed took note of, when it was answered, and price times seconds until then."""
+    """A stored observation of the feed: price, Unix `time` of the answer, and price·seconds up to then."""
 
     price: int
     cumulative: int
@@ -27,9 +27,10 @@ def index_average(
 ) -> int:
     """The feed's average over `interval` seconds up to `now`, rounded down, in the answers' own decimals.
 
-    `noted` is from the oldest to the newest, `price` the newest answer and `answered` its time. Without
-    enough history it is that price. Where the newest answer is older than the interval and was never noted,
-    the one noted last is counted against its time: the average goes astray, and below zero it reverts.
+    `noted` are the stored observations, oldest first, `price` the newest answer and `answered` its time. The
+    average is `price` where the history is too short, or the average would be 0. Where the newest answer is
+    older than the interval and was never stored, the contract subtracts the last stored price for the time
+    between: the average is then wrong, and MarginError is raised where it is negative and the feed reverts.
     """
     natural(interval, "interval")
     if not noted or interval == 0:

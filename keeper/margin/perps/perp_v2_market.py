@@ -1,6 +1,6 @@
 """A Perp v2 market in the contracts' own integers: prices of its pool, the mark, and how funding accrues.
 
-Roots of prices are Uniswap's Q64.96, prices are scaled 1e18, ratios are millionths, times are seconds.
+Roots are Uniswap's square root prices (Q64.96), prices are scaled 1e18, ratios are millionths, times seconds.
 Source: perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/AccountBalance.sol, Exchange.sol,
 lib/Funding.sol, lib/PerpMath.sol.
 """
@@ -20,8 +20,8 @@ FUNDING_PERIOD = 86_400
 
 @dataclass(frozen=True, slots=True)
 class PremiumGrowth:
-    """What a market's exchange stored at `time`: premium times seconds, and the same over the root of the
-    pool's price, both Q96, since the market opened."""
+    """Premium growth that the exchange stored at `time`: Σ premium·seconds since the market opened, and the
+    same over the pool's square root price; both Q96, signed."""
 
     premium: int = 0
     premium_over_root: int = 0
@@ -34,25 +34,26 @@ class PremiumGrowth:
 
 
 def price_x96(root: int) -> int:
-    """The price whose root it is, Q96."""
+    """The price of a square root price, Q96, rounded down."""
     return natural(root, "root") ** 2 // Q96
 
 
 def pool_price(root: int) -> int:
-    """The price whose root it is, scaled 1e18."""
+    """The price of a square root price, scaled 1e18, rounded down."""
     return price_x96(root) * WAD // Q96
 
 
 def mean_tick(earlier: int, later: int, interval: int) -> int:
-    """The mean tick between two of the pool's cumulative ticks, cut towards zero."""
+    """The mean tick between two of the pool's cumulative ticks, truncated towards zero."""
     return div_trunc(later - earlier, interval)
 
 
 def mark_price(short: int, long: int, premium: int, index: int, index_average: int) -> int:
     """The median of the pool's short and long price, and the index shifted by its premium.
 
-    The first three are roots: `short` of the moment (2.6) or of 15 seconds (2.8), `long` of 30 minutes,
-    `premium` of the 15 minutes that `index_average` is of.
+    The first three are roots: `short` is the present one (2.6) or that of 15 seconds (2.8), `long` that of
+    30 minutes, `premium` that of 15 minutes, as `index_average` is. MarginError where the shifted index is
+    negative and the contract reverts.
     """
     shifted = natural(index, "index") + pool_price(premium) - natural(index_average, "index_average")
     if shifted < 0:
@@ -63,8 +64,9 @@ def mark_price(short: int, long: int, premium: int, index: int, index_average: i
 def accrue_premium(
     state: PremiumGrowth, average: int, index_average: int, root: int, max_rate: int, now: int
 ) -> PremiumGrowth:
-    """The market's growth at `now`: the premium of the pool's average over the index's, at most `max_rate`
-    of the index, for the time since. `average` and `root` (of the moment) are roots."""
+    """Premium growth at `now`: adds the premium of the pool's average over the index's, clamped to
+    ±`max_rate` (millionths) of the index, times the seconds elapsed. `average` and `root` (the present one)
+    are roots."""
     elapsed = natural(now - state.time, "now")
     if elapsed == 0 or state.time == 0:
         return state
@@ -81,9 +83,10 @@ def accrue_premium(
 
 
 def funding_payment(base: int, growth: PremiumGrowth, settled: int, ranges: int = 0) -> int:
-    """What an account owes since it settled at the premium growth `settled`, negative where it receives.
+    """Funding that an account owes since it settled at the premium growth `settled`, truncated; negative: it
+    receives. Quote, 1e18.
 
-    `base` is its position less the base its ranges borrowed, `ranges` what those add themselves.
+    `base` is its position less the base that its ranges borrowed, `ranges` the sum of `range_funding`.
     """
     own = div_trunc(integer(base, "base") * (growth.premium - settled), Q96)
     return div_trunc(ranges + own, FUNDING_PERIOD)

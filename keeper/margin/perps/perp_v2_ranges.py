@@ -1,7 +1,7 @@
-"""A maker's ranges on Perp v2 in the contracts' own integers: what they hold, their fees and their funding.
+"""A maker's liquidity ranges on Perp v2, in the contracts' integers: holdings, fees and funding.
 
-Roots of prices are Uniswap's Q64.96, growths wrap at 256 bits. Source: perpetual-protocol/
-perp-curie-contract 2.6 and 2.8, contracts/OrderBook.sol, lib/Tick.sol, lib/Funding.sol.
+Roots are Uniswap's square root prices (Q64.96), amounts are scaled 1e18, growths wrap at 256 bits. Source:
+perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/OrderBook.sol, lib/Tick.sol, lib/Funding.sol.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from keeper.margin.perps.perp_v2_market import Q96, PremiumGrowth
 from keeper.margin.rounding import div_trunc
 
 DUST = 10
-"""A position of less is none."""
+"""A smaller position (base, 1e18) counts as none."""
 _WORD = 2**256
 
 
 @dataclass(frozen=True, slots=True)
 class TickGrowth:
-    """What grew on the far side of a tick: fees (Q128), premium and premium over root (Q96)."""
+    """Growth outside a tick: fees (Q128), premium and premium over root (Q96)."""
 
     fee: int = 0
     premium: int = 0
@@ -29,7 +29,7 @@ class TickGrowth:
 
 @dataclass(frozen=True, slots=True)
 class RangeGrowth:
-    """What grew inside a range, and premium below it."""
+    """Growth inside a range, and the premium's growth below it; units of `TickGrowth`."""
 
     fee_inside: int = 0
     premium_inside: int = 0
@@ -39,7 +39,7 @@ class RangeGrowth:
 
 @dataclass(frozen=True, slots=True)
 class MakerRange:
-    """One range: roots of its bounds, what was borrowed for it, and the growth it was last settled at."""
+    """One range: roots of its bounds, liquidity, its debts, and the growth at which it was last settled."""
 
     lower: int
     upper: int
@@ -52,8 +52,8 @@ class MakerRange:
 def range_growth(
     lower: TickGrowth, upper: TickGrowth, side: int, growth: PremiumGrowth, fee: int
 ) -> RangeGrowth:
-    """What grew inside a range by now. `side` of the pool's tick: −1 below the range, 0 in it, 1 at its upper
-    bound or above."""
+    """Growth inside a range by now. `side` of the pool's tick: −1 below the range, 0 in it, 1 at its upper
+    bound or above. `fee` is the pool's global fee growth (Q128)."""
     fees = _inside(lower.fee, upper.fee, side, fee)[0]
     premium, below = _inside(lower.premium, upper.premium, side, growth.premium)
     over_root = _inside(lower.premium_over_root, upper.premium_over_root, side, growth.premium_over_root)[0]
@@ -61,22 +61,23 @@ def range_growth(
 
 
 def held_base(each: MakerRange, root: int) -> int:
-    """The base a range holds while the pool is at this root."""
+    """Base that a range holds while the pool is at this root, rounded down."""
     return _amount0(max(root, each.lower), each.upper, each.liquidity) if root < each.upper else 0
 
 
 def held_quote(each: MakerRange, root: int) -> int:
-    """The quote a range holds while the pool is at this root, without its fees."""
+    """Quote that a range holds while the pool is at this root, without its fees, rounded down."""
     return each.liquidity * (min(root, each.upper) - each.lower) // Q96 if root > each.lower else 0
 
 
 def pending_fee(each: MakerRange, growth: RangeGrowth) -> int:
-    """The fees a range has not yet collected."""
+    """Fees that a range has not yet collected, quote, rounded down."""
     return (growth.fee_inside - each.settled.fee_inside) % _WORD * each.liquidity // 2**128
 
 
 def range_funding(each: MakerRange, growth: RangeGrowth) -> int:
-    """What a range adds to its account's funding: all its base while the pool is below, a part within."""
+    """What a range adds to its account's funding, quote·seconds: for all its base while the pool was below
+    the range, for the part it held while within."""
     below = _amount0(each.lower, each.upper, each.liquidity) * (
         growth.premium_below - each.settled.premium_below
     )
@@ -86,9 +87,10 @@ def range_funding(each: MakerRange, growth: RangeGrowth) -> int:
 
 
 def maker_position(size: int, notional: int, ranges: Sequence[MakerRange], root: int, price: int) -> Position:
-    """A market's position of an account: taker's size and open notional, and its ranges at the pool's root.
+    """An account's position in a market: the taker's size and open notional, and its ranges at the pool's
+    root.
 
-    `price` is the mark, or what stands for it in a paused or closed market; it values debts as well.
+    `price` is the mark, or the price used in its place in a paused or closed market; it also values debts.
     """
     base_debt = sum(each.base_debt for each in ranges)
     quote_balance = notional - sum(each.quote_debt for each in ranges)
@@ -104,7 +106,7 @@ def maker_position(size: int, notional: int, ranges: Sequence[MakerRange], root:
 
 
 def _inside(lower: int, upper: int, side: int, total: int) -> tuple[int, int]:
-    """What grew between two ticks, and below the lower."""
+    """(growth between two ticks, growth below the lower)."""
     below = lower if side >= 0 else total - lower
     above = upper if side <= 0 else total - upper
     return total - below - above, below

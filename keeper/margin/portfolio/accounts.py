@@ -1,4 +1,4 @@
-"""Accounts as columns: one table of legs a kind, each leg naming its account and underlying by index."""
+"""Accounts as columns: one table of legs per kind, each leg naming its account and underlying by index."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class OptionLegs(_Legs):
     """European options: signed `quantity` of units of the underlying, `strike`, `years` to expiry.
 
     `forward_ratio` is the expiry's forward over spot, `discount` the present value of one unit at expiry;
-    `volatility` a year, at the leg's strike.
+    `volatility` per year, at the leg's strike.
     """
 
     strike: Array = field(default_factory=_empty)
@@ -76,7 +76,8 @@ class SpotLegs(_Legs):
 
 @dataclass(frozen=True, slots=True)
 class CollateralLegs(_Legs):
-    """Collateral that counts after its haircut; the haircut stands for its price risk. `quantity` ≥ 0."""
+    """Collateral that counts after its haircut and does not move in scenarios: the haircut covers its price
+    risk. `quantity` ≥ 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Accounts:
         spot: SpotLegs | None = None,
         collateral: CollateralLegs | None = None,
     ) -> Accounts:
-        """A checked book: finite numbers, live options, volatilities above 0, accounts that exist."""
+        """A checked book: finite numbers, unexpired options, volatilities above 0, accounts that exist."""
         held = finite_array(cash, "cash")
         if held.ndim != 1:
             raise MarginError(
@@ -131,7 +132,7 @@ class Accounts:
         return Accounts(self.cash[start:stop], **tables)
 
     def one(self, account: int) -> Accounts:
-        """A single account as a book of one."""
+        """A single account as a book of one; MarginError where it does not exist."""
         if not 0 <= account < len(self):
             raise MarginError(
                 f"there is no account {account}", field="account", remedy="Use 0 to accounts − 1"

@@ -1,7 +1,8 @@
-"""Charges beside the scenarios: naked short options, basis of expiries, concentration of Greeks.
+"""Charges besides the scenarios: naked short options, basis of expiries, concentration of Greeks.
 
-Each is a non-negative, convex, piecewise smooth function of the positions; the first two are subadditive, so
-hedging never raises them above the sum of the parts. Concentration is superadditive on purpose.
+Each is a non-negative, convex, piecewise smooth function of the positions, in the settlement unit. The first
+two are subadditive: netting never makes them more than the sum of the parts. Concentration is superadditive
+on purpose.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from keeper.margin.portfolio.valuation import by_group
 
 @dataclass(frozen=True, slots=True)
 class ConcentrationCharges:
-    """Add-ons by Greek, shape (accounts, underlyings)."""
+    """Add-ons by Greek, shape (accounts, underlyings), in the settlement unit."""
 
     delta: Array
     gamma: Array
@@ -28,7 +29,7 @@ class ConcentrationCharges:
 
 
 def short_options(accounts: Accounts, market: MarketData, p: DprmParameters) -> Array:
-    """Rate of spot on short options that no long one of their expiry and strike covers, (accounts,)."""
+    """Rate of spot on short options not covered by long ones of the same expiry and strike, (accounts,)."""
     options = accounts.options
     charges = np.zeros(len(accounts))
     if not len(options) or p.short_option_rate == 0:
@@ -73,7 +74,7 @@ def concentration(exposures: Exposures, c: Concentration) -> ConcentrationCharge
 
 
 def haircuts(collateral: CollateralLegs, exposures: Exposures | None, p: DprmParameters) -> Array:
-    """Haircut of each collateral leg, 0 … 1: the asset's own, more where the account is already long it."""
+    """Haircut of each collateral leg, 0 … 1, (legs,): the asset's own, more where the account is long it."""
     base = p.haircut[collateral.underlying]
     c = p.concentration
     if c is None or exposures is None:
@@ -84,7 +85,8 @@ def haircuts(collateral: CollateralLegs, exposures: Exposures | None, p: DprmPar
 
 
 def _charge(exposure: Array, depth: Array, c: Concentration) -> Array:
-    """Integral of the marginal charge min(maximum, slope·(x − free)) over x from 0 to |exposure|/depth."""
+    """depth · integral of the marginal charge clamp(slope·(x − free), 0, maximum), x from 0 to
+    |exposure|/depth."""
     over = np.maximum(np.abs(exposure) / depth - c.free, 0.0)
     knee = c.maximum / c.slope if c.slope > 0 else np.inf
     bent = np.minimum(over, knee)

@@ -1,4 +1,4 @@
-"""The least that cures a breach: cash or collateral to add, or positions to close at their mark."""
+"""Minimal cures of a breach: cash or collateral to add, or positions to close at their mark."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _HALVINGS = 45
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """Closing `fraction` (0 … 1) of one leg, or of all where `table` is None; `notional` in settlement units.
+    """Closing `fraction` (0 … 1) of one leg, or of all where `table` is None; `notional` closed, settlement
+    units.
 
-    `fraction` None: closing it cannot cure the account.
+    `fraction` None: closing all of it does not cure the account; `notional` is then the whole.
     """
 
     table: str | None
@@ -46,7 +47,7 @@ def collateral_top_up(
 ) -> float:
     """Least amount of collateral in `underlying` that lifts one account to `level`, in its own units.
 
-    Raises `MarginError` where its haircut leaves nothing of it.
+    Raises `MarginError` where the haircut is 1.
     """
     one, here = _alone(accounts, account, market)
     missing = float(top_up(one, here, p, level)[0])

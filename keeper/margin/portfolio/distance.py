@@ -1,4 +1,4 @@
-"""How far prices may move before an account is called, liquidated, or worth nothing.
+"""How far prices may move before a margin call, liquidation, or zero equity of an account.
 
 Equity and requirement are both revalued at every moved price. The search walks outwards on a grid of log
 moves and bisects the first step at which the account fails; a failure narrower than one step, with recovery
@@ -19,14 +19,14 @@ from keeper.margin.portfolio.engine import Valuation, evaluate
 from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 
-# Log moves up to e^±3 (−95 %, +1,900 %), 1 % a step, then halved to below 1e-12.
+# Log moves up to e^±3 (−95 %, +1,900 %), 1 % per step, then halved to below 1e-12.
 _REACH = 3.0
 _STEPS = 300
 _HALVINGS = 40
 
 
 class Level(Enum):
-    """What an account may fall below."""
+    """The level that an account may fall below."""
 
     CALL = "margin call"
     LIQUIDATION = "liquidation"
@@ -44,7 +44,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The nearest failing move along one line, as price factors: `down` < 1 < `up`, None beyond the reach.
+    """The nearest failing moves along one line, as price factors: `down` < 1 < `up`; None: beyond reach.
 
     Both are 1 where the account already fails.
     """
@@ -71,7 +71,7 @@ class Distances:
 def distances(
     accounts: Accounts, account: int, market: MarketData, p: DprmParameters, level: Level
 ) -> Distances:
-    """Nearest failing moves of one account of a book."""
+    """Nearest failing moves of one account of a book, up to a factor of e^±3."""
     one = accounts.one(account)
     here = market if market.spot.ndim == 1 else MarketData(market.names, market.spot[account])
     count = len(market.names)
@@ -135,8 +135,8 @@ def book_failures(
 ) -> Array:
     """Length along one log-price direction (underlyings,) at which each account of a book first fails.
 
-    Shape (accounts,): what `first_failures` gives account by account, in whole passes over the book (`steps`
-    to walk and 40 to bisect, so choose fewer steps for large books). +inf and 0 as there.
+    Shape (accounts,): as `first_failures` for each account, in whole passes over the book (`steps` to walk
+    and 40 to bisect, so choose fewer steps for large books). +inf and 0 as there.
     """
     line = finite_array(direction, "direction")
     scale = _REACH / float(np.abs(line).max())

@@ -1,4 +1,4 @@
-"""The engine: requirement of every account of a book, worst scenario by worst scenario."""
+"""The engine: equity and requirement of every account of a book, from its worst scenarios and the charges."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ _LEGS_A_PART = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """What every account has and needs, in the settlement unit; first axis the accounts.
+    """Equity and requirement of every account, in the settlement unit; the first axis is the accounts.
 
     `grid_loss` and `grid_scenario` (accounts, underlyings): worst grid loss (≥ 0) of each underlying and its
     index. `joint_loss` and `joint_scenario` (accounts,): the same over the joint scenarios (index −1 where
     there are none). `worst_loss` is the larger of √(w'Rw) over the grid losses and the joint loss. The
-    charges are shape (accounts,), `concentration` (accounts, 3) for delta, gamma and vega.
+    charges have shape (accounts,), `concentration` (accounts, 3) for delta, gamma and vega.
+    `haircut_value` is what haircuts take off the collateral.
     """
 
     equity: Array
@@ -83,14 +84,14 @@ def evaluate(accounts: Accounts, market: MarketData, p: DprmParameters, *, worke
 
 
 def scenario_losses(accounts: Accounts, market: MarketData, p: DprmParameters) -> ScenarioLosses:
-    """Weighted loss of every account under every scenario (negative: profit)."""
+    """Weighted loss of every account under every scenario (negative: profit); `MarginError` as `evaluate`."""
     _check(accounts, market, p)
     return _losses(accounts, market, p)
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioMargin:
-    """DPRM as a margin model: `positions` a book of accounts, arrays with one element an account."""
+    """DPRM as a margin model: `positions` is a book of accounts; arrays with one element per account."""
 
     name: str = "dprm"
     version: str = "1"

@@ -1,4 +1,4 @@
-"""What drives an account's number: its worst scenario, leg by leg and Greek by Greek."""
+"""What drives an account's requirement: its worst scenario, leg by leg and Greek by Greek."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from keeper.margin.portfolio.valuation import option_profits, price_factors, vol
 class LegLoss:
     """One leg's part of the worst loss: `table` and `row` of the leg, `loss` < 0 where it hedges.
 
-    `delta`, `gamma` and `vega` are the second-order losses by Greek, `residual` what they leave.
+    `delta`, `gamma` and `vega` are the losses by Greek to second order, `residual` the rest of `loss`.
     """
 
     table: str
@@ -36,7 +36,8 @@ class LegLoss:
 
 @dataclass(frozen=True, slots=True)
 class DrivingScenario:
-    """A scenario that sets the number: its relative price move, volatility step or factor, and loss."""
+    """A scenario of an underlying: its name (of a grid scenario: how volatility moves), relative price move,
+    weight, and weighted loss."""
 
     name: str
     underlying: str
@@ -49,10 +50,10 @@ class DrivingScenario:
 class Explanation:
     """One account's requirement and its causes, in the settlement unit.
 
-    `scenarios` are the worst grid scenario of each underlying, or the one joint scenario where that is
-    worse; `legs` split exactly those losses and are sorted by loss. `offset` is what netting the underlyings
-    saves against adding their worst losses; `hedges` what netting the legs saves against each leg's own
-    worst loss. `charges` by name.
+    `scenarios` are the worst grid scenario of each underlying that loses, or the one joint scenario where
+    that is worse; `legs` split exactly those losses and are sorted by loss. `offset` is what netting the
+    underlyings saves against adding their worst losses; `hedges` what netting the legs saves against each
+    leg's own worst loss. `charges` by name.
     """
 
     equity: float
@@ -143,7 +144,7 @@ def _option_losses(
 def ranked_scenarios(
     accounts: Accounts, account: int, market: MarketData, p: DprmParameters, count: int = 10
 ) -> tuple[DrivingScenario, ...]:
-    """The `count` scenarios that cost one account most, worst first: grid ones by underlying, joint ones.
+    """The `count` scenarios with an account's largest losses, worst first: grid (by underlying) and joint.
 
     A joint scenario moves every underlying: its `underlying` is empty and its `price_move` NaN.
     """

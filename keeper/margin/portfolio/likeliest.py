@@ -40,9 +40,9 @@ def likeliest_failure(
 
     `covariance` Σ (underlyings, underlyings) of log price moves over the period of interest. Whitened moves
     are searched along the axes and a fixed set of random directions; the best is refined by trials around
-    it, ever closer, and along the failing surface's own normal. The result is a failing move, so never below
-    the true distance; the tests bound how far above it may lie. Raises `MarginError` for a covariance that
-    is not one.
+    it, ever closer, and along the failing surface's normal. The result is a failing move, so never below the
+    true distance; the tests bound how far above it may be. Raises `MarginError` for a covariance that is not
+    symmetric and positive definite.
     """
     count = len(market.names)
     root: Array = np.asarray(np.linalg.cholesky(covariance_checked(covariance, count)))

@@ -1,4 +1,4 @@
-"""The market state a portfolio is valued in: listed underlyings and their prices."""
+"""The market state at which portfolios are valued: listed underlyings and their prices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from keeper.margin.portfolio.accounts import Accounts, Index, check_underlyings
 
 @dataclass(frozen=True, slots=True)
 class MarketData:
-    """Spot prices in the settlement unit: shape (underlyings,), or (accounts, underlyings), one row each."""
+    """Spot prices in the settlement unit: shape (underlyings,), or (accounts, underlyings) for prices by
+    account."""
 
     names: tuple[str, ...]
     spot: Array
@@ -40,7 +41,7 @@ class MarketData:
         return self.names.index(name)
 
     def of(self, account: Index, underlying: Index) -> Array:
-        """Spot price of each leg."""
+        """Spot price of each leg, shape (legs,)."""
         return self.spot[underlying] if self.spot.ndim == 1 else self.spot[account, underlying]
 
     def part(self, start: int, stop: int) -> MarketData:
@@ -63,7 +64,8 @@ class MarketData:
 
 
 def covariance_checked(covariance: Array, underlyings: int) -> Array:
-    """A covariance of log price moves: symmetric, positive definite, shape (underlyings, underlyings)."""
+    """`covariance` of log price moves if it is symmetric, positive definite and of shape (underlyings,
+    underlyings), else MarginError."""
     matrix = finite_array(covariance, "covariance")
     if matrix.shape != (underlyings, underlyings) or not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0.0):
         raise MarginError("it is not square and symmetric", field="covariance", remedy="Estimate it again")

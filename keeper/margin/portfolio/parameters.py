@@ -1,4 +1,4 @@
-"""Parameters of the portfolio margin engine: dated, traceable, checked once."""
+"""Parameters of the portfolio margin engine: with provenance, checked when made."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Concentration:
 
     `…_depth` (underlyings,) is the dollar delta, dollar gamma (per 1 % move) and dollar vega (per 1 %
     volatility) the market absorbs. The marginal charge of a further dollar is 0 up to `free` depths, then
-    grows by `slope` a depth to `maximum`. Collateral in the underlying of a net long delta loses
-    `haircut_slope` a depth of that delta more, at most `haircut_maximum`.
+    grows by `slope` per depth to `maximum`. The haircut of collateral in an underlying with net long delta
+    grows by `haircut_slope` per depth of that delta, by at most `haircut_maximum`.
     """
 
     delta_depth: Array
@@ -49,14 +49,14 @@ class Concentration:
 
 @dataclass(frozen=True, slots=True)
 class DprmParameters:
-    """What the engine charges.
+    """All parameters of the engine.
 
     `price_range` (underlyings,) is the relative move of one grid range; `haircut` (underlyings,) of
     collateral; `correlation` (underlyings, underlyings) with entries 0 … 1 adds the underlyings' worst grid
     losses w as √(w'Rw): all ones sums them, the identity treats them as independent. Initial margin is
     `initial_factor`, maintenance `maintenance_factor` times the worst loss, both plus contingencies:
     `short_option_rate` of spot per naked short option, and on each expiry's net delta the larger of
-    `basis_minimum` and `basis_rate` a year.
+    `basis_minimum` and `basis_rate` per year to expiry.
     """
 
     provenance: Provenance
@@ -110,7 +110,7 @@ class DprmParameters:
 
     @property
     def underlyings(self) -> int:
-        """How many underlyings the parameters cover."""
+        """The number of underlyings that the parameters cover."""
         return len(self.price_range)
 
     @property
@@ -120,7 +120,7 @@ class DprmParameters:
 
     @property
     def offsets(self) -> Array:
-        """The matrix R of √(w'Rw)."""
+        """The matrix R of √(w'Rw); all ones without a correlation."""
         return self.correlation if self.correlation is not None else np.ones((self.underlyings,) * 2)
 
 

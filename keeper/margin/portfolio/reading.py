@@ -2,7 +2,7 @@
 
 {"market": {"BTC": 60000.0},
  "parameters": {"provenance": {"version": "…", "dated": "2026-01-31", "source": "…"},
-                    "price_range": {"BTC": 0.15},
+                "price_range": {"BTC": 0.15},
                 "haircut": {"BTC": 0.1}, "stresses": [{"name": "…", "moves": {"BTC": -0.4}}], …},
  "accounts": [{"cash": 1000.0, "options": [{"underlying": "BTC", "quantity": -1.0, …}], "perps": […]}]}
 """
@@ -77,7 +77,7 @@ def _some(raw: object) -> Sequence[object]:
 
 
 def read(raw: object) -> tuple[Accounts, MarketData, DprmParameters]:
-    """Accounts, market and parameters of a file's JSON object; `MarginError` names what is wrong in it."""
+    """Accounts, market and parameters from a file's JSON object; `MarginError` names the field at fault."""
     given = mapping(raw, "file")
     parts = ("market", "parameters", "accounts")
     for key in parts:
@@ -195,7 +195,7 @@ class _StressFactors:
 
 
 def _by_name(raw: object, market: MarketData, field: str) -> Array:
-    """One number an underlying, in the market's order."""
+    """One number per underlying, in the market's order; MarginError where one is missing or unlisted."""
     given: Mapping[str, object] = mapping(raw, field)
     wrong = set(given) ^ set(market.names)
     if wrong:

@@ -1,4 +1,4 @@
-"""Scenario sets: a grid each underlying runs through alone, and joint scenarios for all at once."""
+"""Scenario sets: a grid for each underlying on its own, and joint scenarios for all at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MONTH_YEARS = 30.0 / 365.0
 
 @dataclass(frozen=True, slots=True)
 class VolatilityShock:
-    """Relative shocks of volatility by time to expiry: `up` and `down` for 30 days, (30 days/T)^power else.
+    """Relative shocks of volatility by time T to expiry: `up` and `down` times (30 days / T)^power.
 
     The power is `short_power` to 30 days and `long_power` beyond, T at least `floor_days`; a shock down
     never takes volatility below 0.
@@ -39,7 +39,7 @@ class VolatilityShock:
             )
 
     def factors(self, years: Array, steps: Array) -> Array:
-        """What volatility is multiplied with: `years` (legs,) × `steps` (scenarios,) in −1 … 1."""
+        """Factors on volatility, (legs, scenarios): of `years` (legs,) and `steps` (scenarios,) in −1 … 1."""
         power = np.where(years <= MONTH_YEARS, self.short_power, self.long_power)
         scale = (MONTH_YEARS / np.maximum(years, self.floor_days / 365.0)) ** power
         shocks = np.where(steps >= 0, self.up * steps, self.down * steps)
@@ -71,7 +71,8 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """Scenarios of all underlyings: price and volatility factors (scenarios, underlyings), loss `weight`."""
+    """Joint scenarios: price and volatility factors (scenarios, underlyings), `weight` of the loss
+    (scenarios,)."""
 
     names: tuple[str, ...]
     price: Array
@@ -114,7 +115,7 @@ MOST_STEPS = 1000
 def standard_grid(price_steps: int = 5, tails: Mapping[float, float] | None = None) -> Grid:
     """(2·steps + 1) prices from −1 to +1 range, each with volatility up, same and down (33 for 5 steps).
 
-    `tails` adds far moves in ranges, with volatility up, at their weight.
+    `tails` maps further moves, in ranges, to their weights; they are taken with volatility up.
     """
     if not 1 <= price_steps <= MOST_STEPS:
         raise MarginError(
@@ -137,7 +138,8 @@ def no_joint(underlyings: int) -> Joint:
 
 @dataclass(frozen=True, slots=True)
 class Stress:
-    """A named stress: relative price `moves` by underlying, `otherwise` for the rest, volatility factor."""
+    """A named stress: relative price `moves` by underlying, `otherwise` for the rest; `volatility` is a
+    factor, `weight` that of the loss."""
 
     name: str
     moves: Mapping[str, float]
@@ -147,7 +149,7 @@ class Stress:
 
 
 def stresses(underlyings: Sequence[str], chosen: Sequence[Stress]) -> Joint:
-    """Named stresses as joint scenarios over `underlyings`; a move of an unlisted one is an error."""
+    """Named stresses as joint scenarios over `underlyings`; MarginError for a move of an unlisted one."""
     for stress in chosen:
         unlisted = set(stress.moves) - set(underlyings)
         if unlisted:
@@ -170,9 +172,9 @@ def stresses(underlyings: Sequence[str], chosen: Sequence[Stress]) -> Joint:
 def historical(
     names: Sequence[str], returns: ArrayLike, volatility_returns: ArrayLike | None = None
 ) -> Joint:
-    """Past days as joint scenarios: simple price returns (days, underlyings), volatility's optionally.
+    """Past days as joint scenarios: simple returns (days, underlyings) of prices and, if given, volatilities.
 
-    Scale returns to the liquidation period and to current volatility before (filtered simulation).
+    The caller scales returns to the liquidation period and to current volatility (filtered simulation).
     """
     moves = finite_array(returns, "returns")
     factors = (

@@ -20,7 +20,7 @@ def option_values(options: OptionLegs, market: MarketData) -> Array:
 
 
 def option_profits(options: OptionLegs, market: MarketData, p: DprmParameters) -> Array:
-    """Unweighted profit of each option leg under every scenario, shape (legs, grid + joint)."""
+    """Unweighted profit of each option leg under every scenario, settlement unit, (legs, grid + joint)."""
     forwards = market.of(options.account, options.underlying) * options.forward_ratio
     deviation = _deviation(options)
     signs = _signs(options)
@@ -49,7 +49,7 @@ def volatility_factors(options: OptionLegs, p: DprmParameters) -> Array:
 
 
 def linear_exposure(accounts: Accounts, market: MarketData) -> Array:
-    """Dollar exposure of perps and spot, shape (accounts, underlyings)."""
+    """Signed value of perps and spot, shape (accounts, underlyings), in the settlement unit."""
     shape = (len(accounts), len(market.names))
     exposure = np.zeros(shape)
     for legs in (accounts.perps, accounts.spot):
@@ -59,7 +59,7 @@ def linear_exposure(accounts: Accounts, market: MarketData) -> Array:
 
 
 def by_group(group: Index, groups: int, values: Array) -> Array:
-    """Row sums of `values` (legs, …) by group, shape (groups, …)."""
+    """Sums of `values` (legs, …) by the group of each leg, shape (groups, …)."""
     legs = np.arange(len(group))
     chooser = csr_array((np.ones(len(group)), (group, legs)), shape=(groups, len(group)))
     return np.asarray(chooser @ values)

@@ -35,7 +35,7 @@ class LikelihoodRatio:
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """Pairs of following days by exceedance (1) or none (0): n01 is none today, exceedance tomorrow."""
+    """Counts of consecutive days by exceedance (1) or none (0): n01 is none today, exceedance tomorrow."""
 
     n00: int
     n01: int
@@ -49,7 +49,7 @@ class Transitions:
 
 @dataclass(frozen=True, slots=True)
 class TrafficLight:
-    """P(X ≤ x), P(X ≥ x) for a right model, and Basel's zone."""
+    """`probability` P(X ≤ x) and `type_one` P(X ≥ x) of x exceedances under a correct model, Basel's zone."""
 
     probability: float
     type_one: float
@@ -76,7 +76,7 @@ def _log_likelihood(failures: int, trials: int, probability: float) -> float:
 
 
 def kupiec(days: int, exceedances: int, expected: float) -> LikelihoodRatio:
-    """Proportion of failures against the `expected` rate (1 − level)."""
+    """Test of the proportion of failures against the `expected` rate (1 − level)."""
     _check(days, exceedances, expected)
     observed = _log_likelihood(exceedances, days, exceedances / days)
     ratio = 2 * (observed - _log_likelihood(exceedances, days, expected))
@@ -84,7 +84,7 @@ def kupiec(days: int, exceedances: int, expected: float) -> LikelihoodRatio:
 
 
 def transitions(hits: Sequence[bool]) -> Transitions:
-    """Counts over the days − 1 pairs of following days."""
+    """Counts over the days − 1 pairs of consecutive days; MarginError for fewer than two days."""
     if len(hits) < 2:
         raise MarginError("needs at least two days", field="hits")
     flags = np.asarray(hits, dtype=bool)
@@ -98,7 +98,7 @@ def transitions(hits: Sequence[bool]) -> Transitions:
 
 
 def christoffersen(pairs: Transitions) -> LikelihoodRatio:
-    """Independence: an exceedance makes another no likelier the day after."""
+    """Test of independence: an exceedance makes another on the next day no likelier."""
     quiet, after_hit = pairs.n00 + pairs.n01, pairs.n10 + pairs.n11
     if quiet + after_hit == 0:
         raise MarginError("holds no pair of days", field="pairs")
@@ -110,14 +110,14 @@ def christoffersen(pairs: Transitions) -> LikelihoodRatio:
 
 
 def conditional_coverage(coverage: LikelihoodRatio, independence: LikelihoodRatio) -> LikelihoodRatio:
-    """Both at once: the statistics add, and so do their degrees of freedom."""
+    """Joint test of coverage and independence: statistics and degrees of freedom add."""
     return LikelihoodRatio(
         coverage.statistic + independence.statistic, coverage.degrees + independence.degrees
     )
 
 
 def traffic_light(days: int, exceedances: int, expected: float) -> TrafficLight:
-    """Zone by the probability of at most that many: green below 95 %, red from 99.99 % on."""
+    """Zone by the probability of at most as many exceedances: green below 95 %, red from 99.99 % on."""
     _check(days, exceedances, expected)
     below = float(bdtr(exceedances, days, expected))
     at_least = float(bdtrc(exceedances - 1, days, expected)) if exceedances else 1.0

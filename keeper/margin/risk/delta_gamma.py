@@ -50,7 +50,7 @@ def loss_moments(delta: ArrayLike, gamma: ArrayLike, covariance: ArrayLike, days
 
 
 def _check_monotone(z: float, moments: LossMoments) -> None:
-    """The expansion must rise from z on; otherwise its tail is an artefact."""
+    """MarginError unless the expansion increases from z on; otherwise its tail is an artefact."""
     s, k = moments.skew, moments.kurtosis
     square, linear = k / 8 - s * s / 6, s / 3
     constant = 1 - k / 8 + 5 * s * s / 36
@@ -72,7 +72,10 @@ def cornish_fisher_var(moments: LossMoments, level: float) -> float:
 
 
 def cornish_fisher_es(moments: LossMoments, level: float) -> float:
-    """Expected Shortfall: the expansion's quantile averaged over the tail, in closed form."""
+    """Expected Shortfall at `level`: the expansion's quantile averaged over the tail, in closed form.
+
+    MarginError where the expansion is not monotone in the tail.
+    """
     z, s, k = normal_quantile(level), moments.skew, moments.kurtosis
     _check_monotone(z, moments)
     bracket = 1 + z * s / 6 + (z**2 - 1) * k / 24 - (2 * z**2 - 1) * s * s / 36

@@ -1,4 +1,4 @@
-"""Margin rates that follow volatility, with anti-procyclical measures that can be switched on one by one.
+"""Margin rates that follow volatility, with anti-procyclical measures, each optional.
 
 base_t = quantile factor · σ_t · √days, σ_t estimated from days before t. Measures, after EMIR RTS 153/2013
 article 28: (a) a 25 % buffer that may be exhausted while requirements rise; (b) 25 % weight on stressed
@@ -27,11 +27,11 @@ LONGEST_FLOOR = 36_500
 
 @dataclass(frozen=True, slots=True)
 class DynamicTerms:
-    """`factor` times σ·√days is the base rate; measures are off where their number is zero.
+    """`factor`·σ·√`days` is the base rate; a measure is off where its number is zero.
 
-    `buffer` is the exhaustible share on top, `replenish` how much the rate may grow a day to refill it;
-    `stress_weight` the share of `stress_sigma` (a day's volatility in stress); `floor_days` the long run.
-    Maintenance is `maintenance_share` of the rate.
+    `buffer` is the exhaustible share on top, `replenish` the share by which the rate may grow per day to
+    refill it; `stress_weight` the weight of `stress_sigma` (daily volatility in stress); `floor_days` the
+    window of long-run volatility. Maintenance is `maintenance_share` of the rate.
     """
 
     factor: float
@@ -60,7 +60,7 @@ class DynamicTerms:
 
 
 def base_rates(sigmas: ArrayLike, terms: DynamicTerms) -> Array:
-    """factor·σ·√days, any shape."""
+    """factor·σ·√days of daily volatilities σ > 0, any shape."""
     scale = terms.factor * np.sqrt(terms.days)
     return np.asarray(positive_array(sigmas, "sigmas") * scale, dtype=np.float64)
 
@@ -75,15 +75,15 @@ def with_stress(rates: ArrayLike, terms: DynamicTerms) -> Array:
 
 
 def with_floor(rates: ArrayLike, long_run: ArrayLike, terms: DynamicTerms) -> Array:
-    """Not below the rate at long-run volatility."""
+    """Rates raised to at least the rate at long-run volatility."""
     return np.asarray(np.maximum(finite(rates, "rates"), base_rates(long_run, terms)), dtype=np.float64)
 
 
 def with_buffer(rates: ArrayLike, terms: DynamicTerms) -> Array:
     """M_t = clamp(M_{t−1}·(1 + replenish), rate_t, (1 + buffer)·rate_t) along the first axis.
 
-    While rates rise the margin stands still and uses the buffer up; it never falls below the rate, and
-    refills no faster than `replenish` a day. It starts full.
+    The margin grows by at most `replenish` per day unless the rate is above that: while rates rise, the
+    buffer is used up. It is never below the rate, and the buffer starts full.
     """
     base = positive_array(rates, "rates")
     if base.ndim == 0:
@@ -99,7 +99,7 @@ def with_buffer(rates: ArrayLike, terms: DynamicTerms) -> Array:
 def margin_rates(returns: ArrayLike, terms: DynamicTerms) -> Array:
     """The margin rate for each day and the day after the last, each from days before it.
 
-    (days, …) to (days + 1, …). Order: base, stress weight, long-run floor, buffer on what they give.
+    Shape (days, …) to (days + 1, …). Order: base rate, stress weight, long-run floor, then the buffer.
     """
     rates = base_rates(np.sqrt(ewma_variances(returns, terms.decay)), terms)
     if terms.stress_weight:
@@ -111,7 +111,7 @@ def margin_rates(returns: ArrayLike, terms: DynamicTerms) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class DynamicPosition:
-    """Absolute `notional` an account, and the `equity` behind it; arrays of one shape."""
+    """`notional` (its sign is ignored) and `equity` per account, money; arrays of one shape."""
 
     notional: ArrayLike
     equity: ArrayLike
@@ -119,7 +119,7 @@ class DynamicPosition:
 
 @dataclass(frozen=True, slots=True)
 class DynamicMargin:
-    """The model behind one interface: positions in one asset, its daily returns, oldest first."""
+    """Dynamic margin as a margin model: positions in one asset, its daily returns, oldest first."""
 
     name: str = "dynamic"
     version: str = "1"
@@ -127,7 +127,7 @@ class DynamicMargin:
     def requirement(
         self, positions: DynamicPosition, market: ArrayLike, parameters: DynamicTerms
     ) -> Requirement:
-        """At the rate of the day after the last return; the rate without measures explains it."""
+        """Requirement at the rate of the day after the last return; `parts` has it without measures too."""
         returns = finite(market, "returns")
         if returns.ndim != 1:
             raise MarginError("must be one asset's series", field="returns")
@@ -148,7 +148,7 @@ class DynamicMargin:
 def largest_rise(margins: ArrayLike, days: int = 5) -> Array:
     """The largest relative rise within `days` days, max M_t/M_s − 1 with s < t ≤ s + days: procyclicality.
 
-    Along the first axis; zero for a series that never rises.
+    Along the first axis; zero for a series that never rises. MarginError unless 1 ≤ days < length.
     """
     values = positive_array(margins, "margins")
     if not 1 <= days < (values.shape[0] if values.ndim else 0):

@@ -1,7 +1,7 @@
-"""What a protocol must hold itself: the shortfall of what its accounts cannot pay.
+"""Size of a protocol's insurance fund: Expected Shortfall of the losses that accounts cannot pay.
 
-An account's loss beyond its equity is uncovered. Scenario by scenario uncovered losses add up over accounts
-(one account's profit does not pay another's debt), and the fund is the Expected Shortfall of that sum.
+An account's loss beyond its equity is uncovered. In each scenario, uncovered losses add up over accounts
+(one account's profit does not pay another's debt); the fund is the Expected Shortfall of that sum.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FUND_LEVEL = 0.999
 def uncovered(losses: ArrayLike, equity: ArrayLike) -> Array:
     """Σ over accounts of max(0, loss − equity), (accounts, scenarios) to (scenarios,).
 
-    Equity already below zero is a loss that has happened; a scenario's profit may still pay it back.
+    Negative equity is a loss that has already happened; a scenario's profit may still pay it back.
     """
     lost, held = finite(losses, "losses"), finite(equity, "equity")
     if lost.ndim != 2 or held.shape != lost.shape[:1]:

@@ -1,7 +1,7 @@
 """Delta-normal risk: losses linear in jointly normal returns.
 
 VaR = z·σ·√h, ES = σ·√h·φ(z)/(1 − level), σ² = e′Σe. Source: RiskMetrics (1996); Hull, Risk Management and
-Financial Institutions. Exposures in money a unit of return, covariance of one day's returns, h days.
+Financial Institutions. Exposures in money per unit of return, covariance of daily returns, h days.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def covariance_matrix(covariance: ArrayLike, assets: int) -> Array:
 
 
 def portfolio_sigma(exposures: ArrayLike, covariance: ArrayLike) -> Array:
-    """√(e′Σe): shape (…, assets) to (…)."""
+    """√(e′Σe) in money: shape (…, assets) to (…)."""
     held = finite(exposures, "exposures")
     matrix = covariance_matrix(covariance, held.shape[-1] if held.ndim else 0)
     variance = ((held @ matrix) * held).sum(axis=-1)
@@ -49,7 +49,7 @@ def portfolio_sigma(exposures: ArrayLike, covariance: ArrayLike) -> Array:
 
 
 def correlated(sigmas: ArrayLike, correlation: ArrayLike) -> Array:
-    """Covariance of σ's with a correlation matrix."""
+    """Covariance (assets, assets) of standard deviations (assets,) and a correlation matrix."""
     spread = finite(sigmas, "sigmas")
     if (spread < 0).any():
         raise MarginError("must not be negative", field="sigmas")

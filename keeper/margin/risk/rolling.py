@@ -1,4 +1,4 @@
-"""VaR and Expected Shortfall day by day, each from days before it: what a backtest judges.
+"""VaR and Expected Shortfall day by day, each from days before it: the input of a backtest.
 
 Filtered historical simulation of one series: the tail of the last `window` standardised returns, times
 today's EWMA volatility. Source: Barone-Adesi, Giannopoulos, Vosper (1999); Hull and White (1998).
@@ -37,7 +37,7 @@ def _rolling(
 def filtered_var(
     returns: ArrayLike, level: float, window: int = 500, decay: float = RISKMETRICS_LAMBDA
 ) -> Array:
-    """VaR of a unit long for day window + 30 and each later one, and for the day after the last.
+    """VaR of a long position of 1 for day window + 30, each later one, and the day after the last.
 
     Shape (days,) to (days − window − 29,); element i was known at the end of day window + 29 + i.
     """
@@ -47,5 +47,5 @@ def filtered_var(
 def filtered_es(
     returns: ArrayLike, level: float, window: int = 500, decay: float = RISKMETRICS_LAMBDA
 ) -> Array:
-    """As `filtered_var`, Expected Shortfall."""
+    """As `filtered_var`, with Expected Shortfall in place of VaR."""
     return _rolling(returns, level, window, decay, expected_shortfall)

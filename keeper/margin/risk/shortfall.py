@@ -40,7 +40,12 @@ MOST_PATHS = 10**7
 
 @dataclass(frozen=True, slots=True)
 class ShortfallTerms:
-    """`paths` and `seed` drive simulations (0 paths: the past days themselves); `decay` every EWMA."""
+    """Method, levels, horizon in `days`, and `decay` of every EWMA.
+
+    `paths` and `seed` are for Monte Carlo and filtered historical simulation; with 0 paths, filtered
+    simulation over one day takes each past day once, all else 100,000 paths. `degrees_of_freedom`: Student's
+    t in place of normal returns, Monte Carlo only.
+    """
 
     method: Method = Method.FILTERED_HISTORICAL
     level: float = 0.99
@@ -68,7 +73,7 @@ class ShortfallTerms:
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    """Money a unit of return, (accounts, assets) or (assets,); `equity` an account.
+    """`linear` exposures in money per unit of return, (accounts, assets) or (assets,); `equity` per account.
 
     `gamma` (assets, assets) is one portfolio's second derivative and needs Cornish-Fisher.
     """
@@ -80,18 +85,20 @@ class Exposures:
 
 @dataclass(frozen=True, slots=True)
 class ReturnHistory:
-    """Daily `returns` (days, assets), oldest first, or a day's `covariance` where that is enough."""
+    """Daily `returns` (days, assets), oldest first, or a daily `covariance` (assets, assets) where the method
+    needs no more."""
 
     returns: ArrayLike | None = None
     covariance: ArrayLike | None = None
 
     def days(self) -> Array:
+        """The daily returns; MarginError where there are none."""
         if self.returns is None:
             raise MarginError("this method needs the daily returns", field="returns")
         return finite(self.returns, "returns")
 
     def day_covariance(self, decay: float) -> Array:
-        """The given covariance, else that of the returns, exponentially weighted."""
+        """The given covariance, else the exponentially weighted covariance of the returns."""
         if self.covariance is not None:
             return finite(self.covariance, "covariance")
         return ewma_covariance(self.days(), decay)
@@ -99,7 +106,7 @@ class ReturnHistory:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedShortfallMargin:
-    """The model behind one interface; arrays with one element an account."""
+    """Expected Shortfall as a margin model; arrays with one element per account."""
 
     name: str = "expected-shortfall"
     version: str = "1"
@@ -107,7 +114,7 @@ class ExpectedShortfallMargin:
     def requirement(
         self, positions: Exposures, market: ReturnHistory, parameters: ShortfallTerms
     ) -> Requirement:
-        """Never below zero; `var` at the initial level and the gross exposure explain it."""
+        """Shortfall at both levels, not below zero; `parts` has VaR (initial level) and gross exposure."""
         held, equity = finite(positions.linear, "exposures"), finite(positions.equity, "equity")
         if held.ndim not in {1, 2} or equity.shape != held.shape[:-1]:
             raise MarginError(f"has shape {equity.shape}, exposures {held.shape}", field="equity")
@@ -129,7 +136,7 @@ def _plain(values: Array) -> float | Array:
 def _figures(
     held: Array, gamma: ArrayLike | None, market: ReturnHistory, p: ShortfallTerms
 ) -> tuple[Array, Array, Array]:
-    """(shortfall at level, shortfall at maintenance level, VaR at level) of each account."""
+    """(shortfall at level, shortfall at maintenance level, VaR at level) per account, without floor at 0."""
     levels = (p.level, p.maintenance_level)
     if p.method is Method.DELTA_NORMAL:
         covariance = market.day_covariance(p.decay)

@@ -1,6 +1,6 @@
 """Loss scenarios: historical, filtered historical and Monte Carlo. Losses positive, (accounts, scenarios).
 
-Exposures are money a unit of return, (accounts, assets) or (assets,); returns (days, assets), oldest first.
+Exposures are money per unit of return, (accounts, assets) or (assets,); returns (days, assets), oldest first.
 The horizon is the liquidation period in days: the loss that accrues until a position is closed.
 Sources: Hull (historical simulation); Barone-Adesi, Giannopoulos, Vosper (1999) (filtered).
 """
@@ -46,7 +46,10 @@ def historical_shocks(returns: ArrayLike, horizon: int = 1) -> Array:
 
 
 def standardised(returns: ArrayLike, decay: float = RISKMETRICS_LAMBDA) -> tuple[Array, Array]:
-    """(returns over their own day's EWMA volatility, variance for tomorrow); never for a dead series."""
+    """(returns over their own day's EWMA volatility, variance of the day after the last).
+
+    MarginError where an asset never moves.
+    """
     variances = ewma_variances(returns, decay)
     if (variances <= 0).any():
         raise MarginError("an asset never moves: its volatility is zero", field="returns")
@@ -60,10 +63,11 @@ def filtered_shocks(
     seed: int = 0,
     decay: float = RISKMETRICS_LAMBDA,
 ) -> Array:
-    """Past standardised days replayed at today's volatility, assets of a day kept together.
+    """Past standardised days replayed at today's volatility, the assets of a day kept together.
 
-    For one day each past day is a scenario (`paths` None). Longer horizons draw days at random and let
-    volatility follow each path's own returns; they need `paths`.
+    With `paths` None and a horizon of one day, each past day is a scenario: (days, assets). Otherwise days
+    are drawn at random and volatility follows each path's own returns: (paths, assets); a longer horizon
+    needs `paths`.
     """
     innovations, tomorrow = standardised(returns, decay)
     days = _days(horizon)
@@ -88,9 +92,9 @@ def monte_carlo_shocks(
     seed: int = 0,
     degrees_of_freedom: float | None = None,
 ) -> Array:
-    """Normal shocks with covariance·horizon, (paths, assets); Student's t of that covariance if asked.
+    """Normal shocks with covariance·horizon, (paths, assets); with `degrees_of_freedom` (> 2) Student's t.
 
-    The eigenvalue root serves singular covariances too.
+    Student's t has the same covariance. Singular covariances are accepted.
     """
     size = np.shape(covariance)[0] if np.ndim(covariance) == 2 else 0
     matrix = covariance_matrix(covariance, size)
@@ -111,7 +115,7 @@ def monte_carlo_shocks(
 
 
 def quadratic_losses(delta: ArrayLike, gamma: ArrayLike, shocks: ArrayLike) -> Array:
-    """−(δ′x + ½x′Γx) for one portfolio: `delta` (assets,), `gamma` (assets, assets), (scenarios,)."""
+    """−(δ′x + ½x′Γx) of one portfolio, (scenarios,): `delta` (assets,), `gamma` (assets, assets)."""
     d, g, x = finite(delta, "delta"), finite(gamma, "gamma"), finite(shocks, "shocks")
     return np.asarray(-(x @ d + 0.5 * ((x @ g) * x).sum(axis=1)), dtype=np.float64)
 
@@ -121,7 +125,7 @@ def tail_figures(
 ) -> tuple[Array, Array, Array]:
     """(ES at the first level, ES at the second, VaR at the first) of each account, in blocks.
 
-    Exposures (assets,) give 0-d results, (accounts, assets) one element an account.
+    Exposures (assets,) give 0-d results, (accounts, assets) one element per account.
     """
     held, moved = finite(exposures, "exposures"), finite(shocks, "shocks")
     rows = np.atleast_2d(held)

@@ -1,4 +1,4 @@
-"""Value at Risk and Expected Shortfall of equally likely losses. The convention of the whole library.
+"""Value at Risk and Expected Shortfall of equally likely losses: the convention used everywhere here.
 
 A loss is positive. With n losses, tail mass m = n·(1 − level) and losses sorted x₁ ≥ x₂ ≥ …:
 
@@ -54,9 +54,10 @@ def _worst(losses: ArrayLike, count: int) -> Array:
 
 
 def _candidates(row: Array, count: int) -> Array:
-    """A part of `row` that holds its `count` largest: partitioning all of a long row is the slow step.
+    """A part of `row` that contains its `count` largest: partitioning all of a long row is the slow step.
 
-    A sample of the row guesses a threshold with twice as many above it; if it guessed too high, all stay.
+    A sample of the row estimates a threshold with twice as many above it; where it is too high, the whole row
+    is returned.
     """
     stride = row.shape[0] // PILOT
     if stride < 2 or 16 * count > row.shape[0]:
@@ -69,13 +70,13 @@ def _candidates(row: Array, count: int) -> Array:
 
 
 def value_at_risk(losses: ArrayLike, level: float) -> Array:
-    """Upper quantile along the last axis: shape (…, n) to (…)."""
+    """VaR, the upper quantile of losses along the last axis: shape (…, n) to (…)."""
     _, k = tail_mass(np.shape(losses)[-1] if np.ndim(losses) else 0, level)
     return np.asarray(_worst(losses, max(k, 1))[..., -1], dtype=np.float64)
 
 
 def expected_shortfall(losses: ArrayLike, level: float) -> Array:
-    """Mean of the worst share 1 − level along the last axis: shape (…, n) to (…)."""
+    """ES, the mean of the worst share 1 − level of losses along the last axis: shape (…, n) to (…)."""
     mass, k = tail_mass(np.shape(losses)[-1] if np.ndim(losses) else 0, level)
     worst = _worst(losses, max(k, 1))
     whole, part = worst[..., :-1].sum(axis=-1), float(mass - k + 1)

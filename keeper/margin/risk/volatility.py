@@ -48,8 +48,8 @@ def ewma_variances(
 ) -> Array:
     """Variance for each day and for the day after the last: shape (days + 1, …).
 
-    The first is `initial`, by default the mean square of the first thirty days (which then is not out of
-    sample for them).
+    The first is `initial`, by default the mean square of the first thirty days, for which it is then not out
+    of sample.
     """
     values = _checked(returns, decay)
     squares = values**2
@@ -74,7 +74,7 @@ def ewma_covariance(returns: ArrayLike, decay: float = RISKMETRICS_LAMBDA) -> Ar
 def long_run_sigmas(returns: ArrayLike, window: int = 2520) -> Array:
     """Root mean square of all days before each day, at most `window` of them: shape (days + 1, …).
 
-    The first thirty days use the first thirty, for want of others.
+    The first thirty days all use the mean of the first thirty.
     """
     values = _checked(returns, 0.5)
     totals = np.concatenate((np.zeros((1, *values.shape[1:])), np.cumsum(values**2, axis=0)))

@@ -1,4 +1,4 @@
-"""Binance's published brackets, as of their dates. Live ones come from its leverageBracket endpoint."""
+"""Binance's published leverage brackets, dated. Live ones come from its leverageBracket endpoint."""
 
 from __future__ import annotations
 

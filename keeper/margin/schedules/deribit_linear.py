@@ -18,7 +18,7 @@ LINEAR_2025 = Provenance("2025-01", date(2025, 1, 15), "Deribit support 25944738
 
 @dataclass(frozen=True, slots=True)
 class SizeScaledTerms:
-    """`initial_base` and `maintenance_base` as ratios; `slope` is the ratio added for each coin."""
+    """`initial_base` and `maintenance_base` as ratios; `slope` is the ratio added per coin."""
 
     initial_base: Fraction
     maintenance_base: Fraction
@@ -40,13 +40,13 @@ TERMS = {
 
 
 def size_scaled(base: Fraction, slope: Fraction, size: Fraction, price: Fraction) -> Fraction:
-    """(base + |size|·slope)·|size|·price: convex in size, zero at none."""
+    """(base + |size|·slope)·|size|·price, exact: convex in size, zero without a position."""
     coins = abs(number(size, "size"))
     return (base + coins * slope) * coins * positive(price, "price")
 
 
 def requirement(size: Fraction, index: Fraction, equity: Fraction, terms: SizeScaledTerms) -> Requirement:
-    """Standard margin of one linear perpetual, in the stablecoin."""
+    """Standard margin of one linear perpetual (signed `size` in coins), in the stablecoin, exact."""
     return Requirement(
         initial=size_scaled(terms.initial_base, terms.slope, size, index),
         maintenance=size_scaled(terms.maintenance_base, terms.slope, size, index),

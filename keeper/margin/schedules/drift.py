@@ -29,7 +29,7 @@ def size_root_down(size: int) -> int:
 
 
 def liability_weight(size: int, imf_factor: int, weight: int) -> int:
-    """max(w, w − w/5 + √size·imf); also the margin ratio of a perpetual position."""
+    """max(w, w − w/5 + √size·imf), 1e4; also the margin ratio of a perpetual position."""
     natural(weight, "weight")
     if natural(imf_factor, "imf_factor") == 0:
         return weight
@@ -38,7 +38,7 @@ def liability_weight(size: int, imf_factor: int, weight: int) -> int:
 
 
 def asset_weight(size: int, imf_factor: int, weight: int) -> int:
-    """min(w, 1.1 / (1 + imf·√size))."""
+    """min(w, 1.1 / (1 + imf·√size)), 1e4."""
     natural(weight, "weight")
     if natural(imf_factor, "imf_factor") == 0:
         return weight
@@ -47,7 +47,10 @@ def asset_weight(size: int, imf_factor: int, weight: int) -> int:
 
 
 def scaled_initial_asset_weight(weight: int, deposit_value: int, scale_start: int) -> int:
-    """w·start/deposits once the market's deposits are worth more than `scale_start` (0: never); 1e6 quote."""
+    """w·start/deposits where the market's deposits are worth more than `scale_start` (0: never), else w.
+
+    The weight in 1e4, deposits and start in 1e6 quote units.
+    """
     natural(deposit_value, "deposit_value")
     if natural(scale_start, "scale_start") == 0 or deposit_value < scale_start:
         return weight
@@ -57,9 +60,10 @@ def scaled_initial_asset_weight(weight: int, deposit_value: int, scale_start: in
 def unrealized_pnl_asset_weight(
     pnl: int, imf_factor: int, weight: int, *, net_user_pnl: int = 0, max_imbalance: int = 0
 ) -> int:
-    """Initial weight of unrealised PnL (1e6 quote): size-discounted if positive, whole if a loss.
+    """Initial weight (1e4) of unrealised PnL (1e6 quote): `asset_weight` of a profit, 1 of a loss.
 
-    Where the market's net PnL exceeds `max_imbalance` (0: no limit) the base weight shrinks first.
+    Where the market's net PnL exceeds `max_imbalance` (0: no limit), the base weight is first scaled down by
+    their quotient.
     """
     natural(weight, "weight")
     if weight and max_imbalance and net_user_pnl > max_imbalance:
@@ -91,7 +95,7 @@ class PerpTerms:
 def requirement(size: int, price: int, pnl: int, collateral: int, terms: PerpTerms) -> Requirement:
     """One perpetual position (signed size 1e9, price 1e6) beside quote collateral; 1e6 quote units.
 
-    Equity counts unrealised PnL at its maintenance weight; what the initial weight takes off besides is
+    Equity counts unrealised PnL at its maintenance weight; what the initial weight takes off beyond that is
     added to `initial`, so that equity ≥ initial is the protocol's own initial check.
     """
     coins, value = abs(integer(size, "size")), abs(size) * natural(price, "price") // SIZE_PRECISION

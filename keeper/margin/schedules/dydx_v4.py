@@ -1,4 +1,4 @@
-"""dYdX v4's liquidity tiers: initial margin that open interest scales up, maintenance that it does not.
+"""dYdX v4's liquidity tiers: initial margin grows with open interest, maintenance margin does not.
 
 Rates in parts per million, amounts in quote quantums; IM and MM each round up.
 A rate scaled by open interest is truncated to whole ppm before it is applied.
@@ -42,16 +42,19 @@ class LiquidityTier:
 
     @property
     def maintenance_margin_ppm(self) -> int:
-        """⌊initial·fraction⌋."""
+        """Maintenance rate ⌊initial·fraction⌋, ppm."""
         return self.initial_margin_ppm * self.maintenance_fraction_ppm // MILLION
 
     def max_abs_funding_ppm(self, clamp_factor_ppm: int) -> int:
-        """⌊factor·(initial − maintenance)⌋: the most a funding rate or premium vote may be."""
+        """⌊factor·(initial − maintenance)⌋, ppm: the most a funding rate or premium vote may be."""
         spread = self.initial_margin_ppm - self.maintenance_margin_ppm
         return natural(clamp_factor_ppm, "clamp_factor_ppm") * spread // MILLION
 
     def adjusted_initial_ppm_down(self, open_interest: int) -> int:
-        """base + ⌊(1 − base)·(OI − lower)/(upper − lower)⌋ between the caps; a million from the upper on."""
+        """Initial rate at an open interest, ppm: base + ⌊(1 − base)·(OI − lower)/(upper − lower)⌋.
+
+        The base rate up to the lower cap; a million from the upper cap on.
+        """
         lower, upper = self.open_interest_lower_cap, self.open_interest_upper_cap
         natural(open_interest, "open_interest")
         if upper and open_interest >= upper:
@@ -62,11 +65,12 @@ class LiquidityTier:
         return self.initial_margin_ppm + added
 
     def initial_margin_up(self, notional: int, open_interest: int = 0, custom_ppm: int = 0) -> int:
-        """Initial margin of an absolute notional; `custom_ppm` is an account's own higher rate."""
+        """Initial margin of an absolute notional, quote quantums; `custom_ppm`: the account's own rate, where
+        higher."""
         ppm = max(self.adjusted_initial_ppm_down(open_interest), natural(custom_ppm, "custom_ppm"))
         return mul_div_up(natural(notional, "notional"), ppm, MILLION)
 
     def maintenance_margin_up(self, notional: int) -> int:
-        """⌈⌈notional·initial⌉·fraction⌉: from the unscaled initial margin."""
+        """⌈⌈notional·initial⌉·fraction⌉, quote quantums: from the unscaled initial margin."""
         base = mul_div_up(natural(notional, "notional"), self.initial_margin_ppm, MILLION)
         return mul_div_up(base, self.maintenance_fraction_ppm, MILLION)

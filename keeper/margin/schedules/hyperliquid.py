@@ -1,4 +1,4 @@
-"""Hyperliquid's margin tiers: maintenance is half the initial rate at the tier's greatest leverage."""
+"""Hyperliquid's margin tiers: maintenance is half the initial rate at the tier's maximum leverage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAINNET_2025 = Provenance(
 
 
 def schedule(tiers: Iterable[tuple[Fraction, Fraction]], provenance: Provenance = MAINNET_2025) -> Schedule:
-    """From (lower notional, max leverage) pairs: rate = 1 / (2·max leverage)."""
+    """The schedule of (lower notional, max leverage) pairs: rate = 1 / (2·max leverage), exact."""
     return Schedule(
         tuple(
             Tier(lower, 1 / (2 * Fraction(positive(leverage, "max_leverage"))), leverage)
@@ -40,7 +40,7 @@ TABLES = {
 
 
 def table(asset: str) -> Schedule:
-    """The mainnet table of an asset; MarginError for one without a table of its own here."""
+    """The mainnet table of an asset; MarginError where none is stored here."""
     if asset not in TABLES:
         raise MarginError(
             f"no tiers stored for {asset}", field="asset", remedy="Pass the tiers of the meta endpoint."

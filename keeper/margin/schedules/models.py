@@ -1,4 +1,4 @@
-"""Margin schedules behind the one interface: one linear position, its equity, and a mark price."""
+"""Margin schedules as margin models: one linear position, its equity, and a price."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keeper.margin.schedules import deribit_linear, drift, tiers
 
 @dataclass(frozen=True, slots=True)
 class LinearAccount:
-    """Signed `size`, the `equity` behind it in the settlement unit, and the leverage chosen, if any."""
+    """Signed `size`, its `equity` in the settlement unit, and the chosen leverage (None: the maximum)."""
 
     size: Fraction
     equity: Fraction
@@ -20,7 +20,7 @@ class LinearAccount:
 
 @dataclass(frozen=True, slots=True)
 class TieredMargin:
-    """Binance, Hyperliquid, or any schedule of tiers; the market is the mark price."""
+    """Any schedule of tiers (Binance, Hyperliquid); the market state is the mark price."""
 
     name: str = "tiers"
     version: str = "by schedule"
@@ -33,7 +33,7 @@ class TieredMargin:
 
 @dataclass(frozen=True, slots=True)
 class DeribitLinear:
-    """The market is the index price."""
+    """Deribit's linear perpetuals; the market state is the index price."""
 
     name: str = "deribit-linear"
     version: str = "2025"
@@ -46,7 +46,7 @@ class DeribitLinear:
 
 @dataclass(frozen=True, slots=True)
 class DriftAccount:
-    """`size` in 1e9, unrealised `pnl` and quote `collateral` in 1e6."""
+    """Signed `size` in 1e9, unrealised `pnl` and quote `collateral` in 1e6."""
 
     size: int
     pnl: int
@@ -55,7 +55,7 @@ class DriftAccount:
 
 @dataclass(frozen=True, slots=True)
 class DriftV2:
-    """The market is the oracle price (1e6)."""
+    """Drift v2; the market state is the oracle price (1e6)."""
 
     name: str = "drift-v2"
     version: str = "2"

@@ -60,8 +60,8 @@ def liquidation_price(
     """The price of this position's asset at which the account is liquidated, everything else unmoved.
 
     `equity` is the whole account's; `others_maintenance` what its other positions require (cross margin).
-    None where no price above zero does, or where a flat position cannot. An account that is below maintenance
-    now gets the price at which it would stop being so.
+    None where no price above zero does, or the position is flat. For an account that is below maintenance
+    now, the price at which it no longer is.
     """
     size, schedule = position.size, position.schedule
     if size == 0:

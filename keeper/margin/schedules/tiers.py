@@ -1,4 +1,4 @@
-"""Tiered maintenance margin: a rate a tier and the deduction that joins the tiers without a step.
+"""Tiered maintenance margin: a rate per tier and the deduction that joins the tiers without a step.
 
 MM(N) = N·rate_n − deduction_n in the tier n that holds the notional N,
 deduction_n = deduction_{n−1} + lower_n·(rate_n − rate_{n−1}),
@@ -24,7 +24,7 @@ from keeper.margin.interface import Array, Provenance, Requirement
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """From a notional above `lower` (settlement units): maintenance rate and greatest leverage, exact."""
+    """Maintenance rate and maximum leverage of notionals above `lower` (settlement units), exact."""
 
     lower: Fraction
     maintenance_rate: Fraction
@@ -56,7 +56,7 @@ class Schedule:
         object.__setattr__(self, "deductions", deductions(self.tiers))
 
     def index(self, notional: Fraction) -> int:
-        """Which tier holds `notional`."""
+        """Index of the tier that holds `notional` ≥ 0."""
         not_negative(notional, "notional")
         return max(0, bisect_left(self.tiers, notional, key=lambda tier: tier.lower) - 1)
 
@@ -80,7 +80,7 @@ class Schedule:
         return joined
 
     def initial(self, notional: Fraction, leverage: Fraction | None = None) -> Fraction:
-        """notional / leverage, by default the tier's greatest; MarginError for more than it allows."""
+        """notional / leverage, exact; the tier's maximum by default, MarginError for more than that."""
         tier = self.tier(notional)
         chosen = tier.max_leverage if leverage is None else leverage
         if positive(chosen, "leverage") > tier.max_leverage:
@@ -92,7 +92,7 @@ class Schedule:
 
 
 def deductions(tiers: Iterable[Tier]) -> tuple[Fraction, ...]:
-    """The maintenance amount of each tier, by the recursion above."""
+    """The deduction of each tier in settlement units, by the recursion above."""
     found = [Fraction(0)]
     for before, tier in pairwise(tiers):
         found.append(found[-1] + tier.lower * (tier.maintenance_rate - before.maintenance_rate))
@@ -106,7 +106,7 @@ def requirement(
     equity: Fraction,
     leverage: Fraction | None = None,
 ) -> Requirement:
-    """One linear position of signed `size` at `mark`; all in the settlement unit, exact."""
+    """Requirement of one linear position of signed `size` at `mark`, in the settlement unit, exact."""
     notional = abs(size) * positive(mark, "mark")
     maintenance = schedule.maintenance(notional)
     index = schedule.index(notional)

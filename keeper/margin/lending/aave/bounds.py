@@ -1,4 +1,4 @@
-"""Aave's valuation as sums of weights, with certified bounds of what its rounding may add or take.
+"""Aave's valuation as sums of weights, with proven bounds of the effect of its rounding.
 
 The derivation is in docs/SCREENING.md. A factor is a reserve as accounts in one e-mode category hold it.
 """
@@ -18,8 +18,8 @@ CATEGORIES = 256
 FACTORS = RESERVES * CATEGORIES
 # One token unit worth more than this part of a unit of base currency: the factor is valued exactly instead.
 COARSEST = 100
-# The average threshold of 3.0.2 is truncated to basis points; a factor whose threshold is lower than this
-# many would widen everybody's interval by more than a percent.
+# To 3.4 the average threshold is truncated to basis points: a factor with a threshold below this many would
+# widen every account's interval by more than a percent.
 LEAST_THRESHOLD = 100
 
 
@@ -28,7 +28,7 @@ def factor(reserve_id: int, category: int) -> int:
 
 
 def weights(market: AccruedMarket, factors: Iterable[int]) -> Weights:
-    """What a scaled unit of each factor weighs at the market's timestamp."""
+    """Weights of a scaled unit of each factor at the market's timestamp, in base currency units."""
     rules = market.rules
     equity, maintenance = np.zeros(FACTORS), np.zeros(FACTORS)
     equity_dust = maintenance_dust = spread = 0.0

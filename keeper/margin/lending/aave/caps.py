@@ -9,7 +9,7 @@ from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 def supply_room(accrued: Accrued, market: AccruedMarket) -> int | None:
     """Most token units that one `supply` may bring at the market's timestamp; None without a cap.
 
-    The cap counts what the treasury is owed, with the interest that the supply itself accrues to it first.
+    The cap counts what the treasury is owed, including the interest that the supply itself first accrues.
     Source: ValidationLogic.validateSupply and ReserveLogic._accrueToTreasury of core-v3 1.19.3 (the balance
     of all shares plus the amount) and Origin 3.6.0 (the balance of all shares, the new ones among them).
     """
@@ -28,7 +28,7 @@ def supply_room(accrued: Accrued, market: AccruedMarket) -> int | None:
 
 
 def treasury_shares(accrued: Accrued, market: AccruedMarket) -> int:
-    """Scaled units that the treasury is owed once interest up to the market's timestamp is booked."""
+    """Scaled units that the treasury is owed, with interest up to the market's timestamp."""
     reserve, rules = accrued.reserve, market.rules
     growth = rules.debt_growth(
         reserve.scaled_variable_debt, reserve.variable_borrow_index, accrued.debt_index
@@ -38,7 +38,8 @@ def treasury_shares(accrued: Accrued, market: AccruedMarket) -> int:
 
 
 def _stable_growth(accrued: Accrued, market: AccruedMarket) -> int:
-    """Interest on all stable debt since the reserve's last update, both ends compounded from its own."""
+    """Interest on all stable debt since the reserve's last update, in token units: the difference of two
+    totals, each compounded from `stable_since`."""
     reserve = accrued.reserve
     if not reserve.stable_principal:
         return 0

@@ -25,8 +25,9 @@ def max_liquidatable(
 ) -> int:
     """The most of a debt (token units) that one call may repay.
 
-    Up to health 0.95 all of it; above, half of it (to 3.2), or half of the account's whole debt unless this
-    debt or this collateral is worth less than `whole_below` (3.3 and later; base currency).
+    Up to health 0.95 all of it. Above, half of it, half up (to 3.2); or as much as half of the account's
+    whole debt is worth, rounded down, and all where this debt or this collateral is worth less than
+    `whole_below` (3.3 and later; base currency).
     """
     if data.health <= WHOLE_CLOSE_HEALTH:
         return owed
@@ -39,5 +40,5 @@ def max_liquidatable(
 
 
 def largest_partial(base: int, leftover: int = MIN_LEFTOVER_BASE) -> int:
-    """The most of a side's value that may be taken short of all of it (3.3 and later; base currency)."""
+    """The most of a side's value that may be taken without taking all (3.3 and later; base currency)."""
     return max(0, base - leftover)

@@ -1,4 +1,4 @@
-"""Whether a liquidation leaves a collateral empty, which turns the debt left over into a deficit (3.7)."""
+"""Whether a liquidation uses up a collateral, which turns the remaining debt into a deficit (3.7)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from keeper.margin.lending.aave.liquidation import Outcome
 
 
 def emptied_by_shares(outcome: Outcome, scaled_collateral: int, income: int) -> bool:
-    """3.7: what liquidator and treasury are to take, each rounded up to scaled units, uses the balance up.
+    """Whether liquidator's and treasury's parts, each rounded up to scaled units, use up the balance (3.7).
 
-    Of the reserve being seized; the contract asks besides that no other collateral is left.
+    Balance and income are of the seized reserve; the contract also requires that no other collateral remains.
     """
     fee = outcome.seized - outcome.received
     taken = ray_div_ceil(outcome.received, income) + ray_div_ceil(fee, income)

@@ -51,7 +51,7 @@ def wad_to_ray(a: int) -> int:
 
 
 def ray_pow_half_up(base: int, exponent: int) -> int:
-    """base^exponent in ray by squaring, each product half up (Aave v1 and its utilities)."""
+    """base^exponent in ray by squaring, each product rounded half up (Aave v1 and its utilities)."""
     result = base if exponent % 2 else RAY
     exponent //= 2
     while exponent:

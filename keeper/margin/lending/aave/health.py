@@ -1,4 +1,4 @@
-"""An account's collateral, debt, threshold and health, exactly as `getUserAccountData` says them."""
+"""An account's collateral, debt, threshold and health, exactly as `getUserAccountData` returns them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HALF_WAD = WAD // 2
 
 @dataclass(frozen=True, slots=True)
 class Accrued:
-    """A reserve at a timestamp: indices grown to it (ray), and what valuing needs, unpacked."""
+    """A reserve at a timestamp: indices grown to it (ray), and the unpacked fields that valuation reads."""
 
     reserve: Reserve
     income: int
@@ -42,7 +42,7 @@ class Accrued:
 
 @dataclass(frozen=True, slots=True)
 class AccruedMarket:
-    """A market at a timestamp under one version's rules: value accounts against this."""
+    """A market at a timestamp under one version's rules, against which accounts are valued."""
 
     rules: Rules
     timestamp: int
@@ -67,7 +67,7 @@ class PositionValue:
 
 
 def accrue(market: MarketState, timestamp: int, rules: Rules) -> AccruedMarket:
-    """Grow every reserve's indices to `timestamp` (not before the reserve's last update)."""
+    """Grow every reserve's indices to `timestamp`; MarginError where a reserve's last update is later."""
     reserves = {}
     for reserve in market.reserves.values():
         elapsed = timestamp - reserve.last_update
@@ -86,7 +86,7 @@ def accrue(market: MarketState, timestamp: int, rules: Rules) -> AccruedMarket:
 
 
 def price_for(accrued: Accrued, category: int, emode: EMode, rules: Rules) -> int:
-    """The asset's price for an account in `category`: 3.0's e-modes may bring a source of their own."""
+    """The asset's price for an account in `category`: up to 3.1, an e-mode may have its own price source."""
     if not rules.emode_by_bitmap and emode.price and category == accrued.emode_category:
         return emode.price
     return accrued.price
@@ -102,13 +102,13 @@ def in_emode(accrued: Accrued, category: int, emode: EMode, rules: Rules) -> boo
 
 
 def owed_of(position: Position, accrued: Accrued, market: AccruedMarket) -> int:
-    """Debt in token units, variable and stable, at the market's timestamp."""
+    """Debt in token units, variable and stable, at the market's timestamp, rounded as the rules say."""
     owed = market.rules.owed(position.scaled_debt, accrued.debt_index) if position.scaled_debt else 0
     return owed + stable_owed(position, market)
 
 
 def stable_owed(position: Position, market: AccruedMarket) -> int:
-    """Stable-rate debt in token units, compounded at the account's own rate."""
+    """Stable-rate debt in token units, compounded at the account's own rate, rounded half up."""
     if not position.stable_principal:
         return 0
     grown = market.rules.compounded_interest(position.stable_rate, market.timestamp - position.stable_since)
@@ -116,7 +116,8 @@ def stable_owed(position: Position, market: AccruedMarket) -> int:
 
 
 def value_position(position: Position, account: AccountState, market: AccruedMarket) -> PositionValue:
-    """Value one position; zeros where the account's bits say that it does not count."""
+    """Value one position; `collateral`, `threshold` and `debt` are 0 where the account's bits do not count
+    it."""
     rules, accrued = market.rules, market.reserves[position.reserve_id]
     emode = market.emode(account.emode)
     price = price_for(accrued, account.emode, emode, rules)
@@ -134,7 +135,7 @@ def value_position(position: Position, account: AccountState, market: AccruedMar
 
 
 def account_data(account: AccountState, market: AccruedMarket) -> AccountData:
-    """Value one account: what the pool's own view would answer at the market's timestamp."""
+    """Value one account as the pool's own view would at the market's timestamp."""
     collateral = debt = weighted = 0
     for position in account.positions:
         value = value_position(position, account, market)
@@ -145,7 +146,10 @@ def account_data(account: AccountState, market: AccruedMarket) -> AccountData:
 
 
 def summarise(collateral: int, weighted: int, debt: int, rules: Rules) -> AccountData:
-    """From sums to health. `weighted` is Σ value·threshold (base currency × bps)."""
+    """Account data from sums in base currency; `weighted` is Σ value·threshold (base currency × bps).
+
+    The average threshold is truncated; health is rounded as the version's rules do.
+    """
     threshold = weighted // collateral if collateral else 0
     if debt == 0:
         health = NO_DEBT_HEALTH
@@ -157,10 +161,10 @@ def summarise(collateral: int, weighted: int, debt: int, rules: Rules) -> Accoun
 
 
 def equity(data: AccountData) -> int:
-    """Σ value·threshold in base currency, to the nearest unit, from what the pool's own view tells.
+    """Σ value·threshold in base currency, to the nearest unit, from the pool's own view.
 
-    The view gives the sum only as health, so that is multiplied back; below the debt exactly where health is
-    below 1. Without debt there is no health: collateral at the average threshold, half up.
+    The view contains the sum only as health, which is multiplied by the debt; the result is below the debt
+    exactly where health is below 1. Without debt: collateral at the average threshold, half up.
     """
     debt, health = data.debt, data.health
     if not debt:

@@ -1,6 +1,6 @@
-"""Interest accrued to a timestamp, in ray. Rates are a year's, in ray; times in seconds.
+"""Interest accrued to a timestamp, in ray. Rates are per year, in ray; times in seconds.
 
-A negative rate or time is refused with MarginError, where the contract's unsigned subtraction reverts.
+A negative rate or time raises MarginError, as the contract's unsigned subtraction reverts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from keeper.margin.lending.aave.fixed import RAY, SECONDS_PER_YEAR, ray_mul_half
 
 
 def linear_interest(rate: int, elapsed: int) -> int:
-    """RAY + rate·dt/Y, truncated. Used for the supply index by every 3.x."""
+    """RAY + rate·dt/Y, truncated: growth of the supply index in every 3.x."""
     return RAY + natural(rate, "rate") * natural(elapsed, "elapsed") // SECONDS_PER_YEAR
 
 
@@ -42,7 +42,7 @@ def compounded_interest_per_second(rate: int, elapsed: int) -> int:
 
 
 def annual_yield(rate: int, elapsed: int = SECONDS_PER_YEAR) -> int:
-    """(1 + rate/Y)^elapsed − 1 in ray, compounded every second: for showing, no contract does it."""
+    """(1 + rate/Y)^elapsed − 1 in ray, compounded every second: for display, no contract computes it."""
     return ray_pow_half_up(RAY + rate // SECONDS_PER_YEAR, elapsed) - RAY
 
 

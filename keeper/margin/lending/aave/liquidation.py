@@ -1,4 +1,4 @@
-"""What a `liquidationCall` would do, by version, and the best one an account offers."""
+"""The outcome of a `liquidationCall`, by version, and the liquidations that an account offers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from keeper.model.bisection import edge
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One collateral and one debt of an account, with what the version's rules make of them.
+    """One collateral and one debt of an account, valued by the version's rules.
 
-    Token units for balances (`scaled` is what `supplied` is grown from), the oracle's base unit for prices,
-    basis points for the bonus.
+    Balances in token units (`scaled`: scaled units, of which `supplied` is the balance), prices in the
+    oracle's base unit, the bonus in basis points. `max_debt` is the most that one call may repay.
     """
 
     collateral: Accrued
@@ -46,8 +46,8 @@ class Pair:
 class Outcome:
     """What the call moves: debt repaid, collateral to the liquidator, fee to the treasury (token units).
 
-    `seized` is collateral with the fee as computed, of which rounding may leave less than that for the
-    treasury. `takes_all`: nothing of this collateral is left to the account.
+    `seized` is `received` plus the fee as computed; rounding may leave the treasury less: `fee`. `takes_all`:
+    the account keeps nothing of this collateral. `leaves_dust`: the pool reverts for what would remain.
     """
 
     repaid: int
@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Liquidation:
-    """A liquidation to make: the pair, its outcome, and its gain in base currency at oracle prices."""
+    """A possible liquidation: the pair, its outcome, and its gain in base currency at oracle prices."""
 
     pair: Pair
     outcome: Outcome
@@ -68,11 +68,12 @@ class Liquidation:
 
     @property
     def clears_debt(self) -> bool:
+        """Whether all of this debt is repaid."""
         return self.outcome.repaid == self.pair.owed
 
 
 def pairs(account: AccountState, market: AccruedMarket) -> Iterator[Pair]:
-    """All pairs the pool would accept for this account by its flags; health is the caller's to check."""
+    """All pairs that the pool would accept for this account by its flags; the caller checks health."""
     data = account_data(account, market)
     emode = market.emode(account.emode)
     own_price = emode.price if account.emode and not market.rules.emode_by_bitmap else 0
@@ -123,7 +124,7 @@ def _with_close_factor(pair: Pair, data: AccountData, market: AccruedMarket) -> 
 
 
 def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
-    """What `liquidationCall(…, debt_to_cover)` does with this pair, to the unit."""
+    """The outcome of `liquidationCall(…, debt_to_cover)` (token units) for this pair, exact."""
     repaid = min(debt_to_cover, pair.max_debt)
     base = (pair.debt_price * repaid * pair.collateral.unit) // (pair.collateral_price * pair.debt.unit)
     rules = market.rules
@@ -143,14 +144,15 @@ def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
 
 
 def _fee_left(pair: Pair, received: int, fee: int, market: AccruedMarket) -> int:
-    """The fee, or what rounding of the liquidator's part has left for it."""
+    """The fee in token units, or what the rounding of the liquidator's part leaves of it."""
     income, shares = pair.collateral.income, market.rules.seized_shares
     left = pair.scaled - shares(received, income)
     return fee if shares(fee, income) <= left else market.rules.supplied(left, income)
 
 
 def _leaves_dust(pair: Pair, repaid: int, seized: int, fee: int, market: AccruedMarket) -> bool:
-    """3.3 and later revert when both sides remain and one of them is worth less than 1000."""
+    """Whether the pool reverts for dust (3.3 and later): both sides remain and one is worth less than 1,000
+    in base currency."""
     if market.rules.close_factor is CloseFactor.BY_RESERVE:
         return False
     if repaid >= pair.owed or seized >= pair.supplied:
@@ -162,7 +164,7 @@ def _leaves_dust(pair: Pair, repaid: int, seized: int, fee: int, market: Accrued
 
 
 def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outcome | None:
-    """The most that `budget` token units may repay without a dust revert; None when nothing may."""
+    """The outcome of repaying the most within `budget` (token units) without a dust revert; None: nothing."""
     most = min(budget, pair.max_debt)
     if most <= 0:
         return None
@@ -175,16 +177,16 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
 
 
 def moves(pair: Pair, result: Outcome, market: AccruedMarket) -> bool:
-    """Whether both sides move at least one scaled unit: the tokens refuse to burn none."""
+    """Whether both sides move at least one scaled unit: the tokens revert on burning zero."""
     burnt = market.rules.repay_shares(result.repaid, pair.debt.debt_index)
     return bool(burnt and market.rules.seized_shares(result.received, pair.collateral.income))
 
 
 def cover_for_all_collateral(pair: Pair) -> int:
-    """A debt to cover, at most one rounding above the least, at which the pair's whole collateral is taken.
+    """A debt to cover (token units) that takes the pair's whole collateral: the least, up to one rounding.
 
-    Repaying exactly what the collateral is worth may take a unit less of it, and in 3.3 and later then
-    reverts for the dust: the cover must be worth more than the collateral, the pool repays less by itself.
+    Repaying exactly the collateral's value may take a unit less of it, which in 3.3 and later reverts for the
+    dust. So the cover is worth more than the collateral; the pool itself reduces what is repaid.
     """
     worth = mul_div_ceil(
         (pair.supplied + 1) * pair.collateral_price, pair.debt.unit, pair.debt_price * pair.collateral.unit
@@ -193,7 +195,8 @@ def cover_for_all_collateral(pair: Pair) -> int:
 
 
 def gain(pair: Pair, result: Outcome) -> int:
-    """Value received minus value repaid, base currency, at the oracle's prices; costs not counted."""
+    """Value received (rounded down) minus value repaid (rounded up), base currency, at the oracle's prices;
+    costs not counted."""
     received = result.received * pair.collateral.price // pair.collateral.unit
     return received - mul_div_ceil(result.repaid, pair.debt.price, pair.debt.unit)
 
@@ -203,8 +206,8 @@ def options(
 ) -> list[Liquidation]:
     """Every pair at the largest amount that the rules and `budgets` allow, best gain first.
 
-    `budgets` maps a debt reserve's id to the token units the liquidator may spend; None is no limit.
-    Empty when the account's health is not below 1.
+    `budgets` maps a debt reserve's id to the token units that the liquidator may spend; None: no limit.
+    Empty where the account's health is not below 1.
     """
     if account_data(account, market).health >= WAD:
         return []

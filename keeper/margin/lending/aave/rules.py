@@ -1,4 +1,5 @@
-"""What differs between Aave v3's versions, as values. A revision only suggests; parity decides."""
+"""What differs between Aave v3's versions, as values. A pool's revision only suggests its rules: whether they
+reproduce the pool's own view decides."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ class Rules:
     `averages_threshold`: health goes through the truncated average threshold (to 3.4), which makes it
     non-monotone in price. `threshold_zero_counts`: a collateral with threshold 0 still adds value.
     `debt_growth` is the interest on scaled debt between two indices, of which the treasury gets its share.
-    `cap_on_shares`: the supply cap is held against all shares together, the new ones among them.
+    `cap_on_shares`: the supply cap limits all shares together, new ones included.
     `seized`, `seized_base` and `fee` round a liquidation's collateral, its part without bonus, and the
-    protocol's share. `dust_counts_fee`: the fee counts as taken when leftover collateral is judged.
+    protocol's share. `dust_counts_fee`: leftover collateral is tested for dust after the fee.
     """
 
     version: str

@@ -14,7 +14,7 @@ class Reserve:
     `configuration` is the contract's packed word; the properties name its fields.
     `available_liquidity` is what the pool can pay out; `scaled_supply`, `scaled_variable_debt` and
     `accrued_to_treasury` are scaled units of the whole reserve, `stable_*` its whole stable debt (principal
-    at `stable_since`, average rate). Liquidations wait up to and including Unix time `grace_until`.
+    at `stable_since`, average rate). Liquidations are blocked up to and including Unix time `grace_until`.
     """
 
     id: int
@@ -40,6 +40,7 @@ class Reserve:
 
     @property
     def ltv(self) -> int:
+        """Loan to value, basis points."""
         return self.configuration & 0xFFFF
 
     @property
@@ -49,7 +50,7 @@ class Reserve:
 
     @property
     def bonus(self) -> int:
-        """Liquidation bonus, basis points above or equal to 10000."""
+        """Liquidation bonus, basis points: 10000 or more, or 0 for what is no collateral."""
         return self.configuration >> 32 & 0xFFFF
 
     @property
@@ -70,7 +71,7 @@ class Reserve:
 
     @property
     def flash_loans(self) -> bool:
-        """Whether it lends for a transaction (3.0.1 and later)."""
+        """Whether flash loans are enabled (3.0.1 and later)."""
         return bool(self.configuration >> 63 & 1)
 
     @property
@@ -80,7 +81,7 @@ class Reserve:
 
     @property
     def supply_cap(self) -> int:
-        """Whole tokens; zero means no cap."""
+        """Supply cap in whole tokens; 0: no cap."""
         return self.configuration >> 116 & (1 << 36) - 1
 
     @property
@@ -90,23 +91,25 @@ class Reserve:
 
     @property
     def emode_category(self) -> int:
-        """3.0 and 3.1 only; later versions keep bitmaps in the category."""
+        """The asset's e-mode category (3.0 and 3.1 only: later versions keep bitmaps in the category)."""
         return self.configuration >> 168 & 0xFF
 
     @property
     def debt_ceiling(self) -> int:
+        """Debt ceiling of isolation mode, with 2 decimals; 0: not isolated."""
         return self.configuration >> 212 & (1 << 40) - 1
 
     @property
     def unit(self) -> int:
+        """Token units per whole token."""
         return int(10**self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
 class EMode:
-    """One efficiency-mode category; `price` is its own source's (3.0), zero where it has none.
+    """One efficiency-mode category; `price` is its own source's (to 3.1), zero where it has none.
 
-    Bitmaps are by reserve id (3.2 and later); `ltv_zero_bitmap` names collaterals that lend no more (3.6).
+    Bitmaps are by reserve id (3.2 and later); `ltv_zero_bitmap` marks collaterals with LTV zero (3.6).
     """
 
     id: int
@@ -130,7 +133,8 @@ class MarketState:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One account's stake in one reserve: scaled balances, never balances."""
+    """One account's stake in one reserve in scaled units; stable debt as principal, yearly rate (ray) and
+    time."""
 
     reserve_id: int
     scaled_collateral: int = 0
@@ -142,7 +146,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """One account: its e-mode, its configuration bitmap (two bits a reserve) and its positions by id."""
+    """One account: its e-mode, its configuration bitmap (two bits per reserve), and its positions by id."""
 
     emode: int
     configuration: int
@@ -155,6 +159,7 @@ class AccountState:
         return bool(self.configuration >> (2 * reserve_id + 1) & 1)
 
     def position(self, reserve_id: int) -> Position:
+        """The position in a reserve; empty where there is none."""
         for position in self.positions:
             if position.reserve_id == reserve_id:
                 return position
@@ -163,7 +168,7 @@ class AccountState:
 
 @dataclass(frozen=True, slots=True)
 class AccountData:
-    """What `getUserAccountData` says: base currency units, basis points, and health in wad."""
+    """What `getUserAccountData` returns: base currency units, basis points, and health in wad."""
 
     collateral: int
     debt: int

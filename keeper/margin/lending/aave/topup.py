@@ -19,7 +19,7 @@ from keeper.model.bisection import edge
 
 
 def after_supply(account: AccountState, market: AccruedMarket, reserve_id: int, amount: int) -> AccountState:
-    """The account after `supply` of `amount` token units, counted as collateral."""
+    """The account after `supply` of `amount` token units, enabled as collateral."""
     shares = market.rules.supply_shares(amount, market.reserves[reserve_id].income)
     held = account.position(reserve_id)
     grown = replace(held, scaled_collateral=held.scaled_collateral + shares)
@@ -54,8 +54,8 @@ def accepts_supply(account: AccountState, market: AccruedMarket, reserve_id: int
     """Whether more of this asset would count as the account's collateral.
 
     `held` is the account's scaled aToken balance of the reserve, which the bitmap does not show when
-    the collateral is switched off. A first supply switches itself on unless the asset lends nothing to this
-    account or isolation mode forbids it.
+    the collateral is disabled. A first supply is enabled unless the asset's LTV for this account is zero or
+    isolation mode forbids it.
     """
     accrued = market.reserves.get(reserve_id)
     if accrued is None or not accrued.reserve.active or accrued.reserve.frozen or accrued.reserve.paused:
@@ -69,7 +69,7 @@ def accepts_supply(account: AccountState, market: AccruedMarket, reserve_id: int
 
 
 def _ltv(account: AccountState, accrued: Accrued, market: AccruedMarket) -> int:
-    """Loan to value (bps) of a collateral for this account; since 3.2 its e-mode's replaces the reserve's."""
+    """LTV (bps) of a collateral for this account; from 3.2 on its e-mode's replaces the reserve's."""
     emode = market.emode(account.emode)
     if not (market.rules.emode_by_bitmap and in_emode(accrued, account.emode, emode, market.rules)):
         return accrued.reserve.ltv
@@ -79,7 +79,7 @@ def _ltv(account: AccountState, accrued: Accrued, market: AccruedMarket) -> int:
 def minimal_supply(account: AccountState, market: AccruedMarket, reserve_id: int, target: int) -> int | None:
     """Fewest token units of a collateral whose supply brings health to `target` (wad); None if none can.
 
-    Where health goes through the truncated average threshold (3.0) it is not monotone in the amount:
+    Where health goes through the truncated average threshold (to 3.4), it is not monotone in the amount:
     it drops at each step of the average. The search bounds the answer from below by health without
     truncation, which is monotone, and walks the steps upward from there.
     """
@@ -107,7 +107,10 @@ def minimal_supply(account: AccountState, market: AccruedMarket, reserve_id: int
 def minimal_repay(
     account: AccountState, market: AccruedMarket, reserve_id: int, target: int, *, stable: bool = False
 ) -> int | None:
-    """Fewest token units of this debt whose repayment brings health to `target`; None if even all do not."""
+    """Fewest token units of this debt whose repayment brings health to `target` (wad).
+
+    None if there is no such debt or repaying all of it is not enough.
+    """
     held = account.position(reserve_id)
     owed = (
         stable_owed(held, market)
@@ -128,7 +131,7 @@ LARGEST = 1 << 120
 
 
 def _least(reaches: Callable[[int], bool], low: int, high: int) -> int:
-    """Least x in [low, high] that reaches, where `high` does and reaching is monotone between them."""
+    """Least x in [low, high] with reaches(x), which is monotone there and holds at `high`."""
     if reaches(low):
         return low
     return edge(reaches, high, low)
@@ -144,7 +147,7 @@ def _first_reaching(reaches: Callable[[int], bool]) -> int | None:
 
 
 def _settle(start: int, reaches: Callable[[int], bool]) -> int | None:
-    """Exact health may differ from the screen by a unit of rounding: find the edge around `start`."""
+    """The exact least amount near `start`: exact health may differ from the bound by a unit of rounding."""
     low, high = max(start - 1, 0), start
     width = 1
     while reaches(low) and low:

@@ -67,7 +67,7 @@ def liquidity(
     factor: Callable[[CollateralTerms], int],
     base_price: int = PRICE_SCALE,
 ) -> int:
-    """Value of the base balance plus collateral at `factor`, 1e8; negative is short."""
+    """Value of the base balance plus collateral at `factor`, 1e8, each truncated; negative: short."""
     return base_value(present_value(account.principal, totals), base_price, terms) + _weighted(
         account, factor
     )
@@ -76,9 +76,9 @@ def liquidity(
 def is_liquidatable(
     account: Account, totals: Totals, terms: CometTerms, base_price: int = PRICE_SCALE
 ) -> bool:
-    """Strictly negative liquidity at the liquidation factors; never for a supplier.
+    """Whether liquidity at the liquidation factors is strictly negative; never for a supplier.
 
-    The contract stops summing once liquidity is not negative; terms never being negative, so does the sum.
+    The contract stops summing once the sum is ≥ 0; all terms after the debt are ≥ 0: the verdict is the same.
     """
     if account.principal >= 0:
         return False
@@ -88,7 +88,7 @@ def is_liquidatable(
 def is_borrow_collateralized(
     account: Account, totals: Totals, terms: CometTerms, base_price: int = PRICE_SCALE
 ) -> bool:
-    """Whether the account may still borrow or withdraw."""
+    """Whether liquidity at the borrow factors is not negative: what borrowing or withdrawing must leave."""
     if account.principal >= 0:
         return True
     return liquidity(account, totals, terms, lambda each: each.borrow_cf, base_price) >= 0
@@ -96,7 +96,7 @@ def is_borrow_collateralized(
 
 @dataclass(frozen=True, slots=True)
 class Absorption:
-    """`base_paid_out` is what the reserves paid; `totals` the market after it; base units throughout."""
+    """`new_balance` of the account and `base_paid_out` by the reserves, base units; `totals` afterwards."""
 
     new_balance: int
     base_paid_out: int
@@ -104,7 +104,7 @@ class Absorption:
 
 
 def absorb(account: Account, totals: Totals, terms: CometTerms, base_price: int = PRICE_SCALE) -> Absorption:
-    """Seize all collateral at the liquidation factors and clear the debt; what is missing, reserves pay."""
+    """Seize all collateral at the liquidation factors and clear the debt; the reserves pay any shortfall."""
     old_balance = present_value(account.principal, totals)
     gained = _weighted(account, lambda each: each.liquidation_factor)
     if natural(base_price, "base_price") == 0:
@@ -131,7 +131,11 @@ def quote_collateral_down(
     terms: CometTerms,
     base_price: int = PRICE_SCALE,
 ) -> int:
-    """Collateral that `base_amount` buys from the protocol, at price·(1 − SFPF·(1 − liquidation factor))."""
+    """Token units of collateral that `base_amount` buys from the protocol, rounded down.
+
+    The price is price·(1 − SFPF·(1 − liquidation factor)), SFPF being the store front price factor.
+    MarginError where that is zero.
+    """
     discount = mul_factor_down(terms.store_front_price_factor, FACTOR_SCALE - collateral.liquidation_factor)
     discounted = mul_factor_down(natural(price, "price"), FACTOR_SCALE - discount)
     if discounted == 0:
@@ -149,9 +153,10 @@ def for_sale(cash: int, totals: Totals, terms: CometTerms) -> bool:
 def requirement(
     account: Account, totals: Totals, terms: CometTerms, base_price: int = PRICE_SCALE
 ) -> Requirement:
-    """In 1e8 of the price unit: equity is collateral at its liquidation factors, maintenance the debt.
+    """Requirement in price units (1e8): equity is collateral at liquidation factors, maintenance the debt.
 
-    `initial` adds what the borrow factors take off, so that equity ≥ initial iff more may be borrowed.
+    `initial` adds what the lower borrow factors take off, so that equity ≥ initial iff the account is
+    collateralised for borrowing.
     """
     balance = base_value(present_value(account.principal, totals), base_price, terms)
     liquidating = _weighted(account, lambda each: each.liquidate_cf)

@@ -1,7 +1,7 @@
 """Comet's interest: indices, utilization and the two kinked curves.
 
 Source: compound-finance/comet, contracts/Comet.sol and CometCore.sol. Indices start at 1e15; rates in
-1e18 a second; everything rounds down but a borrower's principal, which rounds up.
+1e18 per second; everything rounds down but a borrower's principal, which rounds up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from keeper.margin.rounding import mul_div_down, mul_div_up
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A kinked rate: base and slopes in 1e18 a second, `kink` in 1e18."""
+    """A kinked rate curve: base and slopes in 1e18 per second, `kink` in 1e18."""
 
     kink: int
     base: int
@@ -32,7 +32,7 @@ class Curve:
             natural(getattr(self, name), name)
 
     def rate_down(self, utilization: int) -> int:
-        """Rate in 1e18 a second at a utilization in 1e18."""
+        """Rate in 1e18 per second at a utilization in 1e18."""
         if utilization <= self.kink:
             return self.base + mul_factor_down(self.slope_low, utilization)
         above = mul_factor_down(self.slope_high, utilization - self.kink)
@@ -40,13 +40,13 @@ class Curve:
 
 
 def per_second_down(annual: int) -> int:
-    """A configured annual rate (1e18) as the contract stores it."""
+    """A configured annual rate (1e18) per second, as the contract stores it."""
     return annual // SECONDS_PER_YEAR
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Indices and principal totals at `last_accrual` (seconds)."""
+    """Indices and principal totals at `last_accrual` (Unix seconds)."""
 
     supply_index: int
     borrow_index: int
@@ -73,7 +73,7 @@ def present_value(principal: int, totals: Totals) -> int:
 
 
 def present_value_borrow(totals: Totals) -> int:
-    """All debt in base units."""
+    """All debt in base units, rounded down."""
     return mul_div_down(totals.borrow_base, totals.borrow_index, BASE_INDEX_SCALE)
 
 

@@ -1,4 +1,4 @@
-"""What a Comet fixes per market and per collateral. Factors and rates in 1e18, prices in 1e8.
+"""Parameters of a Comet, per market and per collateral. Factors and rates in 1e18, prices in 1e8.
 
 Source: compound-finance/comet, contracts/Comet.sol and CometConfiguration.sol.
 """
@@ -22,7 +22,7 @@ COMET = Provenance("3", date(2022, 8, 26), "compound-finance/comet, contracts/Co
 
 @dataclass(frozen=True, slots=True)
 class CollateralTerms:
-    """One collateral: `scale` is 10^decimals; borrow ≤ liquidate ≤ liquidation factor ≤ 1e18."""
+    """One collateral: `scale` is 10^decimals; borrow ≤ liquidate collateral factor, all factors ≤ 1e18."""
 
     scale: int
     borrow_cf: int

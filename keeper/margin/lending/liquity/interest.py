@@ -17,7 +17,7 @@ BPS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PerStake:
-    """What a unit of stake has been given by redistributions since the beginning, 18 decimals."""
+    """Total that redistributions have given per unit of stake, 18 decimals."""
 
     coll: int = 0
     principal: int = 0
@@ -26,8 +26,8 @@ class PerStake:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A trove as it is stored: `rate` in basis points a year, `updated` when interest was last counted,
-    `seen` what a unit of stake had been given when the trove was last changed."""
+    """A trove as it is stored: `rate` in basis points per year, `updated` the Unix time to which interest is
+    in `interest_owed`, `seen` the total per unit of stake when the trove was last changed."""
 
     coll: int
     principal: int
@@ -40,13 +40,15 @@ class Stored:
 
 
 def interest_down(principal: int, rate: int, seconds: int) -> int:
+    """Simple interest on a principal at `rate` (basis points per year)."""
     return principal * rate * seconds // (BPS * SECONDS_A_YEAR)
 
 
 def at(stored: Stored, given: PerStake, timestamp: int) -> Trove:
-    """The trove with interest until `timestamp` and what it has been given; empty when it is closed.
+    """The trove with interest until `timestamp` and with redistributions; empty when it is closed.
 
-    Without principal given since, its interest is not counted either: so does the contract.
+    Where no principal was redistributed to it since, redistributed interest is not counted either, as in the
+    contract.
     """
     if not stored.active:
         return Trove(0, 0)

@@ -1,6 +1,6 @@
-"""What a depositor of the stability pool loses and gains when a trove is offset. Exact rationals.
+"""Loss and gain of a stability pool depositor when a trove is offset. Exact rationals.
 
-The contract keeps this with running products and sums; pro rata is what they approximate from below.
+The contract keeps running products and sums, which approximate the pro rata amounts from below.
 Source: Liquity v1 documentation (stability pool and liquidations).
 """
 
@@ -26,7 +26,10 @@ class DepositChange:
 def pro_rata(
     pool: Fraction, deposit: Fraction, debt: Fraction, coll: Fraction, price: Fraction
 ) -> DepositChange:
-    """A deposit's share of offsetting `debt` against `coll` (gas compensation already taken off)."""
+    """A deposit's share of offsetting `debt` against `coll` (without the gas compensation).
+
+    Where the debt exceeds the pool, only the pool's part of both is offset.
+    """
     positive(pool, "pool")
     not_negative(debt, "trove_debt")
     not_negative(coll, "trove_coll")

@@ -21,7 +21,8 @@ LIQUITY_V1 = Provenance("1", date(2021, 4, 5), "liquity/dev, LiquityBase.sol")
 
 @dataclass(frozen=True, slots=True)
 class LiquityTerms:
-    """Minimum (mcr) and critical (ccr) ratio, gas reserve in LUSD, and which part of collateral is gas."""
+    """Minimum (mcr) and critical (ccr) collateral ratio, gas reserve in LUSD; 1/`gas_divisor` of the
+    collateral compensates the liquidator's gas."""
 
     mcr: int = 110 * WAD // 100
     ccr: int = 150 * WAD // 100
@@ -42,7 +43,7 @@ V1 = LiquityTerms()
 
 @dataclass(frozen=True, slots=True)
 class Trove:
-    """`coll` in ETH, `debt` in LUSD with the gas reserve and pending rewards in it."""
+    """`coll` in ETH, `debt` in LUSD; both with pending rewards, the debt with the gas reserve."""
 
     coll: int
     debt: int
@@ -63,7 +64,8 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Liquidation:
-    """Where debt and collateral go. `surplus` stays claimable by the owner; gas goes to the liquidator."""
+    """Where debt and collateral go. The owner may claim `surplus`; `coll_gas` and `gas_reserve` go to the
+    liquidator."""
 
     mode: Mode
     debt_offset: int = 0
@@ -76,18 +78,21 @@ class Liquidation:
 
 
 def collateral_ratio_down(trove: Trove, price: int) -> int:
-    """⌊coll·price / debt⌋, 18 decimals; 2²⁵⁶−1 without debt. Of the whole system it is the TCR."""
+    """⌊coll·price / debt⌋, 18 decimals; 2²⁵⁶−1 without debt. For the whole system it is the TCR."""
     return trove.coll * natural(price, "price") // trove.debt if trove.debt else MAX_UINT256
 
 
 def health_down(trove: Trove, price: int, terms: LiquityTerms = V1) -> int | None:
-    """The ratio over the least one, 18 decimals; below 1 exactly where it is below it. No debt: None."""
+    """Collateral ratio over `mcr`, 18 decimals; below 1 exactly where the ratio is below `mcr`. None without
+    debt."""
     return collateral_ratio_down(trove, price) * WAD // terms.mcr if trove.debt else None
 
 
 def equity_down(worth: int, debt: int, ratio: int, mcr: int) -> int:
-    """⌊worth / MCR⌋: the debt that collateral worth so much carries, below `debt` exactly where `ratio` is
-    below `mcr`. 18 decimals; `ratio` is of exact values, `worth` lost its fraction."""
+    """⌊worth / MCR⌋: the most debt that collateral of this value may secure, 18 decimals.
+
+    Below `debt` exactly where `ratio` is below `mcr`: `ratio` is of exact values, `worth` is rounded down.
+    """
     carries = worth * WAD // mcr
     return carries if ratio < mcr else max(carries, debt)
 
@@ -98,19 +103,20 @@ def composite_debt(debt: int, terms: LiquityTerms = V1) -> int:
 
 
 def coll_gas_compensation_down(coll: int, terms: LiquityTerms = V1) -> int:
-    """The liquidator's share of the collateral."""
+    """The liquidator's share of the collateral, rounded down."""
     return natural(coll, "coll") // terms.gas_divisor
 
 
 def in_recovery_mode(system: Trove, price: int, terms: LiquityTerms = V1) -> bool:
-    """TCR < CCR, strictly; `system` holds all collateral and all debt."""
+    """Whether TCR < CCR, strictly; `system` has all collateral and all debt."""
     return collateral_ratio_down(system, price) < terms.ccr
 
 
 def liquidation(trove: Trove, system: Trove, price: int, pool: int, terms: LiquityTerms = V1) -> Liquidation:
-    """What liquidating this trove does; mode NONE where the contract would not.
+    """The liquidation of this trove; mode NONE where the contract would not liquidate it.
 
-    `pool` is the stability pool's LUSD. The last trove in the system is never liquidated: the caller's check.
+    `pool` is the stability pool's LUSD. The contract never liquidates the last trove of the system: the
+    caller checks that.
     """
     natural(pool, "pool")
     icr, tcr = collateral_ratio_down(trove, price), collateral_ratio_down(system, price)
@@ -154,16 +160,16 @@ def _capped(trove: Trove, price: int, terms: LiquityTerms) -> Liquidation:
 
 
 def liquidation_ratio(system: Trove, price: int, terms: LiquityTerms = V1) -> int:
-    """The ratio below which a trove may be liquidated now: MCR, or TCR in recovery mode."""
+    """The ratio below which a trove may be liquidated now: MCR; in recovery mode the larger of MCR, TCR."""
     tcr = collateral_ratio_down(system, price)
     return max(terms.mcr, tcr) if tcr < terms.ccr else terms.mcr
 
 
 def requirement(trove: Trove, system: Trove, price: int, terms: LiquityTerms = V1) -> Requirement:
-    """Equity is the collateral's value, maintenance the debt at the ratio in force; LUSD with 36 decimals.
+    """Equity is the collateral's value, maintenance the debt at the liquidation ratio; LUSD, 36 decimals.
 
-    Nothing is divided, so equity < maintenance exactly where the ratio is below the one in force.
-    `initial` is the debt at what opening needs: MCR in normal mode, CCR in recovery mode.
+    Nothing is divided, so equity < maintenance exactly where the ratio is below the liquidation ratio.
+    `initial` is the debt at the ratio for opening: MCR in normal mode, CCR in recovery mode.
     """
     ratio = liquidation_ratio(system, price, terms)
     opening = terms.ccr if in_recovery_mode(system, price, terms) else terms.mcr

@@ -1,1 +1,1 @@
-"""Morpho Blue and its satellites (pre-liquidation, adaptive-curve rate, Midnight): exact integers."""
+"""Morpho Blue, pre-liquidation and the adaptive-curve rate in exact integers; Midnight in exact rationals."""

@@ -1,7 +1,7 @@
 """The adaptive-curve rate: borrow rate as a curve of utilization whose level drifts with it.
 
 Source: morpho-org/morpho-blue-irm, src/adaptive-curve-irm (AdaptiveCurveIrm.sol, libraries). Rates in wad
-a second; every division truncates towards zero.
+per second; every division truncates towards zero.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXP_UPPER_VALUE = 57_716_089_161_558_943_949_701_069_502_944_508_345_128_422_502
 
 @dataclass(frozen=True, slots=True)
 class CurveTerms:
-    """Constants of the deployed contract: steepness and target in wad, speed and rates in wad a second."""
+    """Constants of the deployed contract: steepness and target in wad, speed and rates in wad per second."""
 
     steepness: int = 4 * WAD
     adjustment_speed: int = 50 * WAD // YEAR
@@ -38,7 +38,7 @@ CURVE = CurveTerms()
 
 
 def exp_trunc(x: int) -> int:
-    """e^x in wad: 2^q·(1 + r + r²/2), |r| ≤ ln 2 / 2; an approximation, to the unit the contract's."""
+    """e^x in wad: 2^q·(1 + r + r²/2), |r| ≤ ln 2 / 2; the contract's approximation, to the unit."""
     if x < LN_WEI:
         return 0
     if x >= EXP_UPPER_BOUND:
@@ -53,9 +53,9 @@ def exp_trunc(x: int) -> int:
 def borrow_rate(
     utilization: int, rate_at_target: int, elapsed: int, terms: CurveTerms = CURVE
 ) -> tuple[int, int]:
-    """(average borrow rate since the last update, rate at target now), both wad a second.
+    """(average borrow rate since the last update, rate at target now), both in wad per second.
 
-    `rate_at_target` zero means a market that never accrued.
+    `utilization` in wad, `elapsed` in seconds; `rate_at_target` 0: the market has never accrued.
     """
     natural(elapsed, "elapsed")
     target = terms.target_utilization

@@ -1,4 +1,4 @@
-"""A Morpho Blue market's state and what time does to it.
+"""A Morpho Blue market's state and the accrual of interest.
 
 Source: morpho-org/morpho-blue 1.0.0, src/Morpho.sol (`_accrueInterest`) and src/libraries/MathLib.sol.
 """
@@ -25,7 +25,7 @@ BLUE_1_0 = Provenance("1.0.0", date(2024, 1, 10), "morpho-org/morpho-blue, src/M
 
 @dataclass(frozen=True, slots=True)
 class MarketTerms:
-    """What a market fixes for ever: `lltv` in wad (below 1e18); the incentive's constants, in wad."""
+    """A market's immutable `lltv` in wad (below 1e18), and the constants of the incentive, in wad."""
 
     lltv: int
     cursor: int = LIQUIDATION_CURSOR
@@ -75,7 +75,7 @@ class MarketState:
 
 
 def taylor_compounded_down(rate: int, elapsed: int) -> int:
-    """e^(rate·elapsed) − 1 by three Taylor terms, each rounded down; `rate` in wad a second."""
+    """e^(rate·elapsed) − 1 in wad by three Taylor terms, each rounded down; `rate` in wad per second."""
     first = rate * elapsed
     second = mul_div_down(first, first, 2 * WAD)
     third = mul_div_down(second, first, 3 * WAD)
@@ -83,7 +83,7 @@ def taylor_compounded_down(rate: int, elapsed: int) -> int:
 
 
 def accrue(market: MarketState, borrow_rate: int, timestamp: int) -> MarketState:
-    """The market at `timestamp` under an average `borrow_rate` (wad a second) since its last update."""
+    """The market at `timestamp` under an average `borrow_rate` (wad per second) since its last update."""
     elapsed = natural(timestamp - market.last_update, "timestamp")
     interest = wad_mul_down(market.total_borrow_assets, taylor_compounded_down(borrow_rate, elapsed))
     supplied = market.total_supply_assets + interest
@@ -99,5 +99,5 @@ def accrue(market: MarketState, borrow_rate: int, timestamp: int) -> MarketState
 
 
 def rate_to_apy(rate: int) -> float:
-    """Annual yield e^(rate·year) − 1 of a rate in wad a second; a float, for people only."""
+    """Annual yield e^(rate·year) − 1 of a rate in wad per second; a float, for display only."""
     return math.expm1(rate * SECONDS_PER_YEAR / WAD)

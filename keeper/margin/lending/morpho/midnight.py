@@ -1,4 +1,4 @@
-"""Morpho Midnight: several collaterals, each at its own LLTV, carry one debt.
+"""Morpho Midnight: several collaterals, each at its own LLTV, secure one debt.
 
 Source: docs.morpho.org, build/midnight/concepts/collateral-health-liquidations.
 """
@@ -27,10 +27,10 @@ class Collateral:
 
     @property
     def max_debt(self) -> Fraction:
-        """quantity·price·lltv, not rounded."""
+        """quantity·price·lltv in the loan asset, not rounded."""
         return self.quantity * self.price * self.lltv
 
 
 def max_debt(collaterals: Sequence[Collateral]) -> Fraction:
-    """Σ quantity·price·lltv, not rounded."""
+    """Σ quantity·price·lltv in the loan asset, not rounded."""
     return sum((each.max_debt for each in collaterals), Fraction(0))

@@ -1,4 +1,4 @@
-"""One borrower in a Morpho Blue market: debt, power to borrow, health, and what may be seized.
+"""One borrower in a Morpho Blue market: debt, borrowing capacity, health, and seizable collateral.
 
 `price` is the oracle's: loan token per collateral token, scaled by 1e36·10^(loan − collateral decimals).
 Source: morpho-org/morpho-blue 1.0.0, src/Morpho.sol (`_isHealthy`, `liquidate`); the figures that the
@@ -18,7 +18,7 @@ from keeper.margin.rounding import mul_div_down, mul_div_up, wad_div_down, wad_d
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`collateral` in collateral token units; shares as the market counts them."""
+    """`collateral` in collateral token units; shares of the market's totals."""
 
     collateral: int
     borrow_shares: int
@@ -51,14 +51,14 @@ def max_borrow_down(collateral: int, price: int, lltv: int) -> int:
 
 
 def is_healthy(position: Position, market: MarketState, price: int, terms: MarketTerms) -> bool:
-    """What the contract checks before it lets anyone liquidate."""
+    """Whether the debt is at most the collateral at its LLTV; if so, the contract does not liquidate."""
     if position.borrow_shares == 0:
         return True
     return max_borrow_down(position.collateral, price, terms.lltv) >= borrowed_up(position, market)
 
 
 def health_factor_down(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
-    """max borrow / debt in wad; 2²⁵⁶−1 without debt."""
+    """max borrow / debt in wad, rounded down; 2²⁵⁶−1 without debt."""
     debt = borrowed_up(position, market)
     if debt == 0:
         return MAX_UINT256
@@ -66,7 +66,7 @@ def health_factor_down(position: Position, market: MarketState, price: int, term
 
 
 def ltv_up(position: Position, market: MarketState, price: int) -> int:
-    """debt / collateral value in wad; 2²⁵⁶−1 where debt stands against nothing."""
+    """debt / collateral value in wad, rounded up; 2²⁵⁶−1 where there is debt and no collateral value."""
     debt, value = borrowed_up(position, market), collateral_value_down(position.collateral, price)
     if value == 0:
         return MAX_UINT256 if debt else 0
@@ -74,7 +74,7 @@ def ltv_up(position: Position, market: MarketState, price: int) -> int:
 
 
 def capacity_usage_up(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
-    """1 / health in wad."""
+    """1 / health in wad, rounded up; 2²⁵⁶−1 where health is 0."""
     health = health_factor_down(position, market, price, terms)
     return MAX_UINT256 if health == 0 else wad_div_up(10**18, health)
 
@@ -86,7 +86,7 @@ def borrowable(position: Position, market: MarketState, price: int, terms: Marke
 
 
 def required_collateral_up(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
-    """The least collateral with which the contract calls this debt healthy; 2²⁵⁶−1 where none does."""
+    """The least collateral with which this debt is healthy, exact; 2²⁵⁶−1 where no amount is enough."""
     debt = borrowed_up(position, market)
     if debt == 0:
         return 0
@@ -96,10 +96,10 @@ def required_collateral_up(position: Position, market: MarketState, price: int, 
 
 
 def withdrawable_collateral(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
-    """The SDK's figure: collateral − ⌈⌈debt·1e36/price⌉/lltv⌉.
+    """Withdrawable collateral as the SDK computes it: collateral − ⌈⌈debt·1e36/price⌉/lltv⌉, at least 0.
 
-    The contract truncates the collateral's value in between, so this can be too much by the collateral that
-    one unit of the loan token is worth: `required_collateral_up` is exact.
+    The contract truncates the collateral's value in between, so this can be too much, by the collateral that
+    one unit of the loan token buys: `required_collateral_up` is exact.
     """
     if natural(price, "price") == 0 or terms.lltv == 0:
         return 0 if position.borrow_shares else position.collateral
@@ -108,7 +108,10 @@ def withdrawable_collateral(position: Position, market: MarketState, price: int,
 
 
 def liquidation_price_up(position: Position, market: MarketState, terms: MarketTerms) -> int | None:
-    """Price (the oracle's scale) below which the position is liquidatable; None without debt."""
+    """Price (the oracle's scale) below which the position is liquidatable, rounded up; None without debt.
+
+    2²⁵⁶−1 where the collateral at its LLTV is nothing.
+    """
     if position.borrow_shares == 0:
         return None
     power = wad_mul_down(position.collateral, terms.lltv)
@@ -118,13 +121,13 @@ def liquidation_price_up(position: Position, market: MarketState, terms: MarketT
 
 
 def seized_down(repaid_shares: int, market: MarketState, price: int, incentive_factor: int) -> int:
-    """Collateral that repaying `repaid_shares` gives the liquidator."""
+    """Collateral units that repaying `repaid_shares` gives the liquidator, rounded down at each step."""
     repaid = to_assets_down(repaid_shares, market.total_borrow_assets, market.total_borrow_shares)
     return mul_div_down(wad_mul_down(repaid, incentive_factor), ORACLE_PRICE_SCALE, price)
 
 
 def repaid_shares_up(seized: int, market: MarketState, price: int, incentive_factor: int) -> int:
-    """Shares a liquidator must repay to seize `seized` collateral."""
+    """Shares that a liquidator must repay to seize `seized` collateral units, rounded up at each step."""
     quoted = mul_div_up(seized, price, ORACLE_PRICE_SCALE)
     return to_shares_up(
         wad_div_up(quoted, incentive_factor), market.total_borrow_assets, market.total_borrow_shares
@@ -132,7 +135,7 @@ def repaid_shares_up(seized: int, market: MarketState, price: int, incentive_fac
 
 
 def seizable(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
-    """Collateral that liquidating as much as allowed would seize; zero while healthy."""
+    """Collateral units that the largest allowed liquidation would seize; 0 while healthy."""
     if natural(price, "price") == 0 or is_healthy(position, market, price, terms):
         return 0
     whole = seized_down(position.borrow_shares, market, price, terms.incentive_factor)

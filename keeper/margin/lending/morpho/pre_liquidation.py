@@ -27,7 +27,7 @@ SDK_DEFAULTS = Provenance("1", date(2025, 1, 20), "morpho-org/sdks, packages/blu
 
 @dataclass(frozen=True, slots=True)
 class PreLiquidationTerms:
-    """Close factor (lcf) and incentive factor (lif) at preLLTV (1) and at LLTV (2), wad."""
+    """preLLTV, and close factor (lcf) and incentive factor (lif) at preLLTV (1) and at LLTV (2), wad."""
 
     pre_lltv: int
     pre_lcf_1: int
@@ -47,9 +47,11 @@ class PreLiquidationTerms:
             raise MarginError("must be between 1e18 and pre_lif_2", field="pre_lif_1")
 
     def close_factor_down(self, quotient: int) -> int:
+        """Close factor at `quotient` (wad) of the way from preLLTV to LLTV."""
         return self.pre_lcf_1 + wad_mul_down(quotient, self.pre_lcf_2 - self.pre_lcf_1)
 
     def incentive_factor_down(self, quotient: int) -> int:
+        """Incentive factor at `quotient` (wad) of the way from preLLTV to LLTV."""
         return self.pre_lif_1 + wad_mul_down(quotient, self.pre_lif_2 - self.pre_lif_1)
 
 
@@ -107,7 +109,7 @@ def is_pre_liquidatable(
 def pre_seizable(
     position: Position, market: MarketState, price: int, terms: MarketTerms, pre: PreLiquidationTerms
 ) -> int:
-    """Collateral the largest allowed pre-liquidation seizes; zero outside its window."""
+    """Collateral units that the largest allowed pre-liquidation seizes; 0 outside its window."""
     if pre.pre_lltv >= terms.lltv:
         raise MarginError("must be below the market's lltv", field="pre_lltv")
     if not is_pre_liquidatable(position, market, price, terms, pre):

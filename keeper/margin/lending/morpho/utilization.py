@@ -10,7 +10,7 @@ from keeper.margin.rounding import wad_div_up, wad_mul_down
 
 
 def supply_to(market: MarketState, target: int) -> int:
-    """Least supply that lowers utilization to `target`; 2²⁵⁶−1 where no supply does."""
+    """Least supply that lowers utilization to `target`; 0: it is lower already, 2²⁵⁶−1: no supply does."""
     if target == 0:
         return MAX_UINT256 if market.utilization else 0
     return max(0, wad_div_up(market.total_borrow_assets, target) - market.total_supply_assets)

@@ -17,7 +17,7 @@ SETTLEMENT_SECONDS = 30 * 60
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A position in one option: `amount` > 0 long, < 0 short; `volatility` the vol feed's, a year."""
+    """A position in one option: `amount` > 0 long, < 0 short; `volatility` the vol feed's, per year."""
 
     strike: float
     is_call: bool
@@ -34,9 +34,10 @@ class Option:
 class Expiry:
     """All options of one expiry, with its feeds.
 
-    `seconds` to expiry, 0 once settled. The forward is `forward_fixed` (already averaged into the settlement
-    price) + `forward_variable` (still moving). `confidence` is the least of the forward, rate and volatility
-    feeds' confidences, 0 to 1; `rate` the interest rate feed's value a year (negative counts as 0).
+    `seconds` to expiry, 0 once settled. The forward in USD is `forward_fixed` (already averaged into the
+    settlement price) + `forward_variable` (still moving). `confidence` is the least of the forward, rate and
+    volatility feeds' confidences, 0 to 1; `rate` the interest rate feed's value per year (negative counts
+    as 0).
     """
 
     seconds: float
@@ -61,7 +62,7 @@ class Expiry:
 
     @property
     def forward(self) -> float:
-        """The whole forward price."""
+        """The whole forward price, in USD."""
         return self.forward_fixed + self.forward_variable
 
 
@@ -137,9 +138,9 @@ def forward_portions(forward: float, seconds: float) -> tuple[float, float]:
 
 
 def naked_shorts(options: Sequence[Option]) -> float:
-    """Short options not covered by a long one of the same strike, whatever their kinds (contracts).
+    """Short options not covered by long ones of the same strike, in contracts.
 
-    As in `_getOptionContingency`: per strike, a long call covers a short put and the other way round.
+    As in `_getOptionContingency`: per strike, a long call covers a short put and the other way round, too.
     """
     by_strike: dict[float, dict[bool, float]] = {}
     for option in options:

@@ -2,7 +2,8 @@
 
 Source: derivexyz/v2-core src/risk-managers/PMRM.sol and PMRMLib.sol (revision b02a82dc).
 maintenance = worst − static contingency + value; initial = (worst − static)·im − confidence + value, where
-`worst` is the least scenario profit or the basis contingency, im grows while USDC is off its peg.
+`worst` is the lower of the worst scenario profit and the basis contingency; `im` grows as USDC falls below
+the peg threshold.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PMRM = Provenance("1", date(2026, 11, 22), "derivexyz/v2-core@b02a82dc, test con
 
 @dataclass(frozen=True, slots=True)
 class PmrmParameters:
-    """Parameters of one PMRM v1 (fractions; defaults are v2-core's test configuration)."""
+    """Parameters of one PMRM v1: fractions and factors; the defaults are v2-core's test configuration."""
 
     provenance: Provenance = PMRM
     scenarios: tuple[Scenario, ...] = STANDARD_SCENARIOS
@@ -84,9 +85,10 @@ class PmrmPortfolio(MarketAccount):
 
 @dataclass(frozen=True, slots=True)
 class PmrmMargins:
-    """Net margins and mark-to-market in USDC, scenario profits in the parameters' order, the worst's index.
+    """Net margins, mark-to-market, scenario profits (scenarios,) and basis contingency (≤ 0), in USDC.
 
-    `worst` equals the number of scenarios where the basis contingency is the worst.
+    `worst` is the index of the worst scenario, or the number of scenarios where the basis contingency is
+    worse.
     """
 
     initial: float
@@ -98,7 +100,7 @@ class PmrmMargins:
 
 
 def margins(portfolio: PmrmPortfolio, p: PmrmParameters) -> PmrmMargins:
-    """Net initial and maintenance margin of one account (negative = short of the requirement)."""
+    """Net initial and maintenance margin of one account, in USDC (negative: short of the requirement)."""
     spots = np.array([scenario.spot for scenario in p.scenarios])
     base_value = portfolio.base * portfolio.spot / portfolio.stable_price
     profits = base_value * (spots - 1.0) + portfolio.perp_position * portfolio.perp_price * (spots - 1.0)

@@ -28,10 +28,10 @@ from keeper.margin.options.derive.shocks import (
 
 @dataclass(frozen=True, slots=True)
 class Collateral:
-    """A collateral token: amount, USD price, feed confidence, and the manager's haircuts.
+    """A collateral token: amount, USD price, feed confidence, and the manager's haircuts (fractions).
 
     `risk_cancelling` collateral moves with the market's spot in the scenarios; the initial haircut comes on
-    top of the maintenance one.
+    top of the maintenance haircut.
     """
 
     amount: float
@@ -59,9 +59,10 @@ class Pmrm2Portfolio(MarketAccount):
 
 @dataclass(frozen=True, slots=True)
 class Pmrm2Margins:
-    """Net margins and mark-to-market in USDC; scenario profits in order; contingencies by name (≥ 0).
+    """Net margins, mark-to-market, scenario profits (scenarios,) and contingencies, in USDC.
 
-    `worst` equals the number of scenarios where the basis contingency is the worst.
+    `basis_contingency` is ≤ 0, the other two are ≥ 0. `worst` is the index of the worst scenario, or the
+    number of scenarios where the basis contingency is worse.
     """
 
     initial: float
@@ -75,7 +76,7 @@ class Pmrm2Margins:
 
 
 def margins(portfolio: Pmrm2Portfolio, p: Pmrm2Parameters) -> Pmrm2Margins:
-    """Net initial and maintenance margin of one account (negative = short of the requirement)."""
+    """Net initial and maintenance margin of one account, in USDC (negative: short of the requirement)."""
     c = p.contingencies
     # the perp feed's confidence counts only for the perp and the options, not for collateral
     confidence = portfolio.confidence
@@ -174,7 +175,7 @@ def _value_expiry(expiry: Expiry, p: Pmrm2Parameters) -> _ValuedExpiry:
 
 
 def _static_discounts(rate: float, years: float, discount: float, p: Pmrm2Parameters) -> tuple[float, float]:
-    """Factors on positive and on negative expiry values; a short's never beyond undiscounted value."""
+    """Factors on positive and on negative expiry values; the latter at most to the undiscounted value."""
     f = p.factors
     long = f.long_discount * math.exp(-years * (rate * f.long_rate_multiple + f.long_rate_addition))
     short = f.short_discount * math.exp(years * (rate * f.short_rate_multiple + f.short_rate_addition))
@@ -202,6 +203,6 @@ def _skewed_value(
 
 
 def _doubt(confidence: float, notional: float, p: Pmrm2Parameters) -> float:
-    """Contingency for a feed that is unsure of its own number."""
+    """Confidence contingency (≥ 0): (1 − confidence)·factor·notional below the threshold, else 0."""
     c = p.contingencies
     return (1.0 - confidence) * c.confidence_factor * notional if confidence < c.confidence_threshold else 0.0

@@ -16,10 +16,10 @@ PMRM_2 = Provenance("2", date(2026, 11, 22), "derivexyz/v2-core@7736900d, portfo
 
 @dataclass(frozen=True, slots=True)
 class SkewShock:
-    """How far the wings of the volatility surface are raised or lowered.
+    """How far the wings of the volatility surface are shifted.
 
-    The multiplier of volatility is 1 ± cap·k/k* with k = ln(K/F) (linear) or its absolute value (abs),
-    clipped to the cap; cap = `…_cap` + `…_slope`·√τ and
+    The multiplier of volatility is 1 + cap·k/k* with k = ln(K/F) (linear) or its absolute value (abs), the
+    second term clipped to ±cap and the whole at 0; cap = `…_cap` + `…_slope`·√τ and
     k* = max(`minimum_k`, √τ·`width`·(`vol` + `vol_slope`·√τ)).
     """
 
@@ -70,7 +70,8 @@ class MarginFactors:
 
 @dataclass(frozen=True, slots=True)
 class Contingencies:
-    """Basis, peg, confidence and position contingencies (fractions of notional; initial on top)."""
+    """Basis, peg, confidence and position contingencies; the position ones are fractions of notional, initial
+    on top of maintenance."""
 
     basis_up: float = 1.045
     basis_down: float = 0.955
@@ -100,7 +101,7 @@ class Contingencies:
 
 
 def _standard_scenarios() -> tuple[Scenario, ...]:
-    """31 scenarios of the ETH market: a ±18 % grid, eight dampened tails with volatility up, two skews."""
+    """31 scenarios of the ETH market: a ±18 % grid, six dampened tails with volatility up, two skews."""
     up, same, down = VolShock.UP, VolShock.NONE, VolShock.DOWN
     grid = [Scenario(1.18, up)]
     for spot in (1.135, 1.09, 1.045, 1.0, 0.955, 0.91, 0.865):
@@ -114,7 +115,7 @@ def _standard_scenarios() -> tuple[Scenario, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Pmrm2Parameters:
-    """Everything PMRM_2 reads; the defaults are v2-core's portfolio cases."""
+    """All parameters of a PMRM_2; the defaults are those of v2-core's portfolio cases."""
 
     provenance: Provenance = PMRM_2
     scenarios: tuple[Scenario, ...] = field(default_factory=_standard_scenarios)

@@ -1,4 +1,4 @@
-"""Revaluing the options of one expiry under Derive's spot and volatility shocks."""
+"""Values of the options of one expiry under Derive's spot and volatility shocks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ class VolatilityRange:
             not_negative(getattr(self, name), f"volatility_range.{name}")
 
     def multiplier(self, shock: VolShock, seconds: float) -> float:
-        """What volatility is multiplied with under `shock`, `seconds` before expiry."""
+        """The factor on volatility under `shock`, `seconds` before expiry; 1 for the skews.
+
+        MarginError at expiry without `floor_days`.
+        """
         power = self.short_power if seconds <= MONTH_SECONDS else self.long_power
         counted = max(seconds, self.floor_days * DAY_SECONDS)
         # without a floor the contract divides by zero at expiry, too
@@ -108,5 +111,5 @@ def value_now(expiry: Expiry, columns: OptionColumns, discount: float = 1.0) -> 
 
 
 def basis_loss(up: float, down: float, now: float, factor: float) -> float:
-    """Contingency (≤ 0) for the basis of one expiry: the worse of two spot moves, times `factor`."""
+    """Contingency (≤ 0) for the basis of one expiry: the worse loss of two spot moves, times `factor`."""
     return min(up - now, down - now, 0.0) * factor

@@ -1,8 +1,9 @@
 """Derive Standard Risk Manager: isolated option margins, capped by the worst payoff, plus perps and base.
 
 Source: derivexyz/v2-core src/risk-managers/StandardManager.sol and SRMPortfolioViewer.sol.
-Net margin = cash + Σ markets (perp + options + base + unsettled perp PnL − depeg penalty); the account is
-below a requirement when its net margin is below 0.
+Net margin = cash + Σ markets (perp + options + base + unsettled perp PnL − depeg penalty); the penalty and
+the confidence contingencies are part of the initial margin only. The account is below a requirement when its
+net margin is below 0.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SRM = Provenance("v2-core", date(2026, 11, 22), "derivexyz/v2-core@7736900d, tes
 
 @dataclass(frozen=True, slots=True)
 class SrmParameters:
-    """Parameters of one SRM market (rates are fractions; defaults are v2-core's test configuration)."""
+    """Parameters of one SRM market: fractions and factors; the defaults are v2-core's test configuration."""
 
     provenance: Provenance = SRM
     perp_maintenance: float = 0.05
@@ -55,9 +56,9 @@ class SrmParameters:
 
 @dataclass(frozen=True, slots=True)
 class SrmMarket:
-    """Holdings and feeds of one market: `perp_pnl` is unsettled and unrealised cash, `base` wrapped spot.
+    """Holdings and feeds of one market: `perp_pnl` is unsettled and unrealised, in USDC; `base` wrapped spot.
 
-    `parameters` are the market's own where they differ from the account-wide ones (depeg never does).
+    `parameters` are the market's own where they differ from the account's; depeg is always the account's.
     """
 
     spot: float
@@ -93,7 +94,7 @@ class SrmPortfolio:
 
 @dataclass(frozen=True, slots=True)
 class SrmMargins:
-    """Net margins in USDC (negative = short of the requirement) and mark-to-market of the whole account."""
+    """Net margins (negative: short of the requirement) and mark-to-market of the whole account, in USDC."""
 
     initial: float
     maintenance: float
@@ -101,7 +102,7 @@ class SrmMargins:
 
 
 def margins(portfolio: SrmPortfolio, stable_price: float, parameters: SrmParameters) -> SrmMargins:
-    """Net initial and maintenance margin of an account. `stable_price` is USDC in USD."""
+    """Net initial and maintenance margin of an account, in USDC. `stable_price` is USDC in USD."""
     positive(stable_price, "stable_price")
     depeg = max(parameters.depeg_threshold - stable_price, 0.0) * parameters.depeg_factor
     initial = maintenance = mark = portfolio.cash
@@ -167,8 +168,8 @@ def _base_margin(market: SrmMarket, p: SrmParameters, *, initial: bool) -> float
 def expiry_margin(expiry: Expiry, spot: float, p: SrmParameters, *, initial: bool) -> float:
     """Margin of the options of one expiry (≤ 0): the better of the isolated sum and the worst payoff.
 
-    The payoff is taken at settlement prices 0 and every strike; beyond the last strike it falls without
-    bound when calls are net short, which the unpaired scale times the forward stands for.
+    The payoff is taken at settlement prices 0 and every strike. Beyond the last strike it falls without bound
+    where calls are net short: each of those is charged the unpaired scale times the forward.
     """
     if not expiry.options:
         return 0.0

@@ -1,1 +1,1 @@
-"""Lyra Avalon: option prices and the least collateral of short positions in the contracts' own integers."""
+"""Lyra Avalon: option prices, minimum collateral and closing costs of shorts, in the contracts' integers."""

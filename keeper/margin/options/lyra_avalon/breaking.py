@@ -1,11 +1,11 @@
-"""The one spot at which a short on Avalon breaks, by bisection in integers."""
+"""The liquidation spot of a short on Avalon, by bisection over integers."""
 
 from __future__ import annotations
 
 from keeper.margin.options.lyra_avalon.minimum import MinimumTerms, ShortKind
 
 FARTHEST = 10**6
-"""Spots are looked for from a millionth of the strike to this many times it."""
+"""Spots are searched from the strike divided by this to the strike times this."""
 
 
 def breaking_spot(
@@ -13,13 +13,14 @@ def breaking_spot(
 ) -> int | None:
     """The first spot, upward for calls and downward for puts, at which the minimum exceeds the collateral.
 
-    None where the verdict is the same at both ends: covered whole, or below the floor at any spot.
+    Prices, amount and collateral have 18 decimals. None where the verdict is the same at both ends of the
+    search: fully collateralised, or below the static minimum at any spot.
     """
 
     def breaks(spot: int) -> bool:
         return collateral < terms.minimum_collateral(kind, strike, seconds, spot, amount)
 
-    # Rounding may shake the minimum by a unit: then it is one of the spots next to which the verdict turns.
+    # Rounding may move the minimum by a unit: the result is then one of the spots where the verdict changes.
     safe, broken = strike // FARTHEST + 1, strike * FARTHEST
     if kind is ShortKind.PUT_QUOTE:
         safe, broken = broken, safe

@@ -1,8 +1,8 @@
-"""What buying a short back costs on Avalon, its fees included, in the contract's integers.
+"""The cost of buying a short back on Avalon, fees included, in the contract's integers (18 decimals).
 
 Source: @lyrafinance/protocol 0.1.3-alpha, OptionMarketPricer (updateCacheAndGetTradeResult, getTradeResult)
 and OptionGreekCache (updateStrikeExposureAndGetPrice, getPriceForForceClose). Averages of volatility are
-taken as given: they move by a little from block to block.
+inputs: they change a little from block to block.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from keeper.margin.options.lyra_avalon.option_prices import call_delta_and_vega,
 from keeper.margin.rounding import WAD, wad_div_down, wad_mul_down
 
 _STEP = 100
-"""A standard size moves volatility by one part in a hundred."""
+"""A trade of the standard size moves the board's volatility by 1 / 100: one percentage point."""
 
 
 @dataclass(frozen=True, slots=True)
 class TradeTerms:
-    """`getPricingParams` in its order: shares, seconds to expiry, sizes; 18 decimals."""
+    """`getPricingParams` in its order: shares and sizes with 18 decimals, times to expiry in seconds."""
 
     option_fee: int
     option_fee_1x: int
@@ -36,7 +36,7 @@ class TradeTerms:
 
 @dataclass(frozen=True, slots=True)
 class ClosingLimits:
-    """`getTradeLimitParams` in its order."""
+    """`getTradeLimitParams` in its order: 18 decimals, `cutoff` in seconds, `caps_skew` 0 or 1."""
 
     min_delta: int
     min_forced_delta: int
@@ -54,7 +54,7 @@ class ClosingLimits:
 
 @dataclass(frozen=True, slots=True)
 class VarianceTerms:
-    """`getVarianceFeeParams` in its order."""
+    """`getVarianceFeeParams` in its order; 18 decimals."""
 
     coefficient: int
     forced_coefficient: int
@@ -69,7 +69,7 @@ class VarianceTerms:
 
 @dataclass(frozen=True, slots=True)
 class ForcedTerms:
-    """`getForceCloseParams` in its order."""
+    """`getForceCloseParams` in its order: periods in seconds, shocks and shares of spot with 18 decimals."""
 
     iv_period: int
     skew_period: int
@@ -85,8 +85,8 @@ class ForcedTerms:
 
 @dataclass(frozen=True, slots=True)
 class ClosingTerms:
-    """A market's terms, and of its state: standardised vega of all users and of one option of the strike, the
-    pool's worth, and averages of volatility and skew."""
+    """A market's terms, and of its state: net standardised vega, the pool's net asset value (`worth`), the
+    strike's standardised vega per option, and averages of volatility and skew. 18 decimals."""
 
     trade: TradeTerms
     limits: ClosingLimits
@@ -101,7 +101,7 @@ class ClosingTerms:
 
     @classmethod
     def read(cls, numbers: Sequence[int]) -> ClosingTerms:
-        """From all numbers in a row, signed."""
+        """Terms from all numbers in the order of the fields, as signed integers."""
         row = iter(numbers)
         return cls(
             TradeTerms(*islice(row, 9)),
@@ -114,8 +114,8 @@ class ClosingTerms:
 
 @dataclass(frozen=True, slots=True)
 class ShortLeg:
-    """A short of one strike, `seconds` before expiry: the strike's price, spot, the board's volatility, the
-    strike's skew and the rate."""
+    """A short of one strike, `seconds` before expiry: the strike's `price`, spot, the board's volatility, the
+    strike's skew and the interest rate; 18 decimals."""
 
     kind: ShortKind
     price: int
@@ -127,19 +127,19 @@ class ShortLeg:
 
     @property
     def pays(self) -> int:
-        """What an option would pay if it ended now."""
+        """Intrinsic value of one option, dollars."""
         gain = self.price - self.spot if self.kind == ShortKind.PUT_QUOTE else self.spot - self.price
         return max(gain, 0)
 
     def worth(self, volatility: int) -> int:
-        """An option's price."""
+        """Price of one option at a volatility, dollars. MarginError where the contract reverts."""
         call, put = option_prices(self.seconds, volatility, self.spot, self.price, self.rate)
         return put if self.kind == ShortKind.PUT_QUOTE else call
 
 
 def closing_cost(terms: ClosingTerms, leg: ShortLeg, amount: int, *, forced: bool) -> int | None:
-    """Dollars (18 decimals) that buying `amount` back costs; None where the market would not trade it so:
-    volatility, delta or time to expiry are outside its limits."""
+    """Dollars (18 decimals) that buying `amount` back costs, `forced` by a force close. None where the market
+    refuses the trade: volatility, skew, delta or time to expiry are outside its limits."""
     limits = terms.limits
     late = leg.seconds < limits.cutoff
     moved = wad_div_down(amount, terms.trade.standard_size) // _STEP
@@ -174,7 +174,7 @@ def closing_cost(terms: ClosingTerms, leg: ShortLeg, amount: int, *, forced: boo
 
 
 def _forced_price(terms: ClosingTerms, leg: ShortLeg, volatility: int, *, late: bool) -> tuple[int, int]:
-    """Price and volatility of an option that is closed by force."""
+    """Price of one option in a force close, and the volatility it is priced at."""
     forced = terms.forced
     highest = max(wad_mul_down(terms.forced_iv, terms.forced_skew), volatility)
     traded = wad_mul_down(highest, forced.short_late_shock if late else forced.short_shock)
@@ -194,7 +194,7 @@ def _by_time(seconds: int, once: int, twice: int, coefficient: int) -> int:
 
 
 def _vega_fee(terms: ClosingTerms, amount: int, volatility: int) -> int:
-    """Nothing where the pool's vega becomes smaller."""
+    """Vega fee in dollars; 0 where the pool's absolute net vega does not grow."""
     after = terms.net_vega + wad_mul_down(amount, terms.vega)
     if abs(terms.net_vega) >= abs(after):
         return 0

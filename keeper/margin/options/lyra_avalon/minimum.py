@@ -1,4 +1,4 @@
-"""The least collateral of a short option on Avalon: below it, anyone may liquidate the position.
+"""The minimum collateral of a short option on Avalon: below it, anyone may liquidate the position.
 
 Source: @lyrafinance/protocol 0.1.3-alpha, contracts/OptionGreekCache.sol, getMinCollateral and getShockVol.
 It is the option's price at a spot and a volatility shocked against the seller; neither the board's volatility
@@ -22,7 +22,7 @@ AVALON = Provenance("0.1.3-alpha", date(2026, 11, 28), "@lyrafinance/protocol@0.
 
 
 class ShortKind(IntEnum):
-    """The three kinds that hold collateral, by the contract's own numbers."""
+    """The three kinds of positions that hold collateral, by the contract's own numbers."""
 
     CALL_BASE = 2
     CALL_QUOTE = 3
@@ -31,7 +31,7 @@ class ShortKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MinimumTerms:
-    """What a market's greek cache is set to: `getMinCollatParams` in its order, and the rate of
+    """Parameters of a market's Greek cache: `getMinCollatParams` in its order, and the rate of
     `getGreekCacheParams`. 18 decimals and seconds; static amounts in the collateral's own unit."""
 
     static_quote: int
@@ -60,7 +60,10 @@ class MinimumTerms:
             )
 
     def shock_volatility(self, seconds: int) -> int:
-        """Volatility at so many seconds to expiry: A's until its point, B's from its own on."""
+        """Shock volatility at `seconds` to expiry: A up to point A, B from point B on, linear between.
+
+        18 decimals; the decline from A is rounded down.
+        """
         if seconds <= self.point_a:
             return self.volatility_a
         if seconds >= self.point_b:
@@ -69,8 +72,8 @@ class MinimumTerms:
         return self.volatility_a - fall // (self.point_b - self.point_a)
 
     def shocked_price(self, kind: ShortKind, strike: int, seconds: int, spot: int) -> tuple[int, int]:
-        """One option's price at the spot and the volatility that are shocked against its seller, and that
-        spot: dollars with 18 decimals. Raises MarginError where the contract reverts."""
+        """(price of one option, shocked spot), dollars with 18 decimals: spot and volatility are shocked
+        against the seller. Raises MarginError where the contract reverts."""
         is_put = kind is ShortKind.PUT_QUOTE
         shocked = wad_mul_down(spot, self.put_spot_shock if is_put else self.call_spot_shock)
         volatility = self.shock_volatility(natural(seconds, "seconds"))
@@ -78,9 +81,9 @@ class MinimumTerms:
         return (put if is_put else call), shocked
 
     def minimum_collateral(self, kind: ShortKind, strike: int, seconds: int, spot: int, amount: int) -> int:
-        """What a short of `amount` must hold, in dollars or, for CALL_BASE, in the token (18 decimals).
+        """Collateral a short of `amount` must hold, in dollars or, for CALL_BASE, the token (18 decimals).
 
-        `seconds` to expiry, 0 from then on. Raises MarginError where the contract reverts.
+        `seconds` to expiry, 0 once expired. Raises MarginError where the contract reverts.
         """
         if natural(amount, "amount") == 0:
             return 0

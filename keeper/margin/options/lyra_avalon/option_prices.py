@@ -1,8 +1,8 @@
 """Black-Scholes prices of a call and a put in Avalon's integers, equal to the contract's to the last unit.
 
-Source: @lyrafinance/protocol 0.1.3-alpha, contracts/libraries/BlackScholes.sol. Everything inside has 27
-decimals. The normal distribution is a quotient of polynomials, beyond 7.07 a continued fraction, beyond 37
-nothing; the library names a cut at −4.5 and does not use it.
+Source: @lyrafinance/protocol 0.1.3-alpha, contracts/libraries/BlackScholes.sol. Intermediate values have 27
+decimals. The tail of the normal distribution is a quotient of polynomials, beyond 7.07 a continued fraction,
+beyond 37 zero; the library declares a cutoff at −4.5 and does not use it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ _DENOMINATOR = (
 
 
 def option_prices(seconds: int, volatility: int, spot: int, strike: int, rate: int) -> tuple[int, int]:
-    """Call and put on one unit, 18 decimals as volatility, spot, strike and rate are; `seconds` to expiry.
+    """(call, put) on one unit, 18 decimals as volatility, spot, strike and rate are; `seconds` to expiry.
 
-    At expiry a second is left, and volatility is at least 0.0001.
+    In d1 and d2, time is at least one second and volatility at least 0.0001. MarginError where the contract
+    reverts.
     """
     positive(natural(spot, "spot"), "spot")
     positive(natural(strike, "strike"), "strike")
@@ -55,7 +56,7 @@ def option_prices(seconds: int, volatility: int, spot: int, strike: int, rate: i
 
 
 def call_delta_and_vega(seconds: int, volatility: int, spot: int, strike: int, rate: int) -> tuple[int, int]:
-    """A call's delta and any option's vega, which is of a whole unit of volatility; 18 decimals."""
+    """(a call's delta, vega of call or put per 1.00 of volatility), 18 decimals; arguments as above."""
     years, s = over(natural(seconds, "seconds"), SECONDS_PER_YEAR), from_wad(spot)
     d1, _ = _d1_d2(years, from_wad(volatility), s, from_wad(strike), from_wad(rate))
     density = over(exponential(-times(d1, div_trunc(d1, 2))), _ROOT_2_PI)
@@ -63,7 +64,7 @@ def call_delta_and_vega(seconds: int, volatility: int, spot: int, strike: int, r
 
 
 def normal_cdf(x: int) -> int:
-    """The standard normal distribution at x, both with 27 decimals."""
+    """The standard normal distribution function at x, both with 27 decimals."""
     z = abs(x)
     tail = 0
     if z <= _FARTHEST:

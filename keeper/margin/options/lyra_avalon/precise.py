@@ -1,5 +1,5 @@
-"""Numbers with 27 decimals as Avalon's libraries calculate with them: products and quotients rounded to the
-nearest, roots, and exponentials and logarithms of which the first 18 decimals count.
+"""Avalon's fixed-point arithmetic with 27 decimals: products and quotients rounded to the nearest, square
+roots, and exponentials and logarithms to 18 decimals.
 
 Source: @lyrafinance/protocol 0.1.3-alpha, contracts/synthetix (DecimalMath, SignedDecimalMath) and
 contracts/libraries (FixedPointMathLib, which is Remco Bloemen's; BlackScholes).
@@ -26,17 +26,17 @@ def from_wad(value: int) -> int:
 
 
 def to_wad(value: int) -> int:
-    """27 decimals to 18, halves away from zero."""
+    """27 decimals to 18, rounded half away from zero."""
     return _rounded(value, 1, _WAD_FACTOR)
 
 
 def times(x: int, y: int) -> int:
-    """x·y, halves away from zero."""
+    """x·y, rounded half away from zero."""
     return _rounded(x, y, ONE)
 
 
 def over(x: int, y: int) -> int:
-    """x / y, halves away from zero."""
+    """x / y, rounded half away from zero."""
     return _rounded(x, ONE, y)
 
 
@@ -46,23 +46,23 @@ def square_root(x: int) -> int:
 
 
 def exponential(x: int) -> int:
-    """e^x: x is cut to 18 decimals, and so is the result; zero below −42.14."""
+    """e^x, with x and the result truncated to 18 decimals; zero below −42.14, MarginError from 135.3 on."""
     return _exp(div_trunc(x, _WAD_FACTOR)) * _WAD_FACTOR
 
 
 def logarithm(x: int) -> int:
-    """ln x: x is cut to 18 decimals, and so is the result. MarginError where nothing is left of x."""
+    """ln x, with x and the result rounded down to 18 decimals. MarginError where x is then below 1e-18."""
     return _ln(x // _WAD_FACTOR) * _WAD_FACTOR
 
 
 def _rounded(x: int, y: int, denominator: int) -> int:
-    # The libraries cut to one digit more than is kept and round that digit.
+    # The libraries truncate to one digit more than is kept, and round by that digit.
     quotient = (abs(x * y) * 10 // abs(denominator) + 5) // 10
     return quotient if (x * y < 0) == (denominator < 0) else -quotient
 
 
 def _exp(x: int) -> int:
-    """e^x with 18 decimals, by a rational function of what is left of x after powers of two."""
+    """e^x with 18 decimals, by a rational function of the remainder after powers of two."""
     if x <= _EXP_ZERO:
         return 0
     if x >= _EXP_OVERFLOW:
@@ -86,7 +86,7 @@ def _exp(x: int) -> int:
 
 
 def _ln(x: int) -> int:
-    """ln x with 18 decimals, by a rational function of what is left of x after powers of two."""
+    """ln x with 18 decimals, by a rational function of the mantissa after powers of two."""
     if x < 1:
         raise MarginError("has no logarithm", field="price over strike", remedy="Check spot and strike")
     k = x.bit_length() - 97

@@ -1,4 +1,4 @@
-"""Short positions on Avalon as a margin model: each alone, since nothing is netted."""
+"""Short positions on Avalon as a margin model: each on its own, since positions are not netted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from keeper.margin.options.lyra_avalon.minimum import MinimumTerms, ShortKind
 
 @dataclass(frozen=True, slots=True)
 class AvalonShort:
-    """One position, 18 decimals; `collateral` in dollars, or in the token for a call that holds it.
+    """One short position, 18 decimals; `collateral` in dollars, or in the token for a call that holds it.
 
-    `kind` is the contract's number: 2 a call that holds tokens, 3 one that holds dollars, 4 a put.
+    `kind` is the contract's number: 2 a call that holds tokens, 3 a call that holds dollars, 4 a put.
     """
 
     kind: ShortKind
@@ -29,7 +29,7 @@ class AvalonShort:
 
 @dataclass(frozen=True, slots=True)
 class AvalonMarket:
-    """What a position is valued at: the token's spot in dollars (18 decimals) and seconds to expiry."""
+    """The market state of a position: the token's spot in dollars (18 decimals) and seconds to expiry."""
 
     spot: int
     seconds: int
@@ -41,7 +41,7 @@ class AvalonMarket:
 
 @dataclass(frozen=True, slots=True)
 class AvalonShorts:
-    """A short below its minimum collateral may be liquidated, and none is opened below it."""
+    """One requirement, the minimum collateral: below it a short may be liquidated and none may be opened."""
 
     name: str = "lyra-avalon"
     version: str = "0.1.3-alpha"

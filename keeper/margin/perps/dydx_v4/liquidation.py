@@ -50,10 +50,11 @@ def _check_maintenance(total: Risk) -> None:
 
 
 def bankruptcy_price_up(perpetual: Perpetual, size: int, delta: int, total: Risk) -> int:
-    """−DNNV − ⌊TNC·|DMMR| / TMMR⌋: quote quantums at which closing `delta` leaves its share of nothing.
+    """−DNNV − ⌊TNC·|DMMR| / TMMR⌋: quote quantums at which closing `delta` uses up its share of collateral.
 
     Signed: what a long must receive (positive), what a short pays (negative). D is the change of net
-    notional and maintenance from closing, T the account's total.
+    notional value and maintenance from closing, T the account's total. MarginError where `delta` does not
+    reduce the position or the account requires no maintenance.
     """
     _check_delta(size, delta)
     _check_maintenance(total)
@@ -86,9 +87,10 @@ def insurance_fund_delta(
     total: Risk,
     terms: LiquidationTerms = GENESIS,
 ) -> int:
-    """What a fill adds to the insurance fund; negative is what the fund pays. Quote quantums.
+    """Quote quantums that a fill adds to the insurance fund; negative: the fund pays them.
 
-    `fill_quote_quantums` is unsigned; above bankruptcy the fund takes at most the fee on it.
+    `fill_quote_quantums` is unsigned. Of what the fill brings above bankruptcy, the fund takes at most the
+    liquidation fee on the fill, rounded down.
     """
     filled = natural(fill_quote_quantums, "fill_quote_quantums")
     received = filled if delta < 0 else -filled

@@ -46,7 +46,7 @@ class Perpetual:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Net collateral `nc`, initial `imr` and maintenance `mmr` requirement, quote quantums; they add up."""
+    """Net collateral `nc`, initial `imr` and maintenance `mmr` requirement, quote quantums; additive."""
 
     nc: int
     imr: int
@@ -57,7 +57,7 @@ class Risk:
 
     @property
     def is_liquidatable(self) -> bool:
-        """Maintenance required, and not met."""
+        """Whether maintenance margin is required and not met."""
         return self.mmr > 0 and self.nc < self.mmr
 
     @property
@@ -66,7 +66,7 @@ class Risk:
 
 
 def position_risk(perpetual: Perpetual, quantums: int) -> Risk:
-    """Risk of one position: signed notional, requirements of its magnitude."""
+    """Risk of one position: its signed notional, and the requirements of its absolute notional."""
     notional = abs(perpetual.quote_quantums_trunc(quantums))
     interest = perpetual.quote_quantums_trunc(perpetual.open_interest)
     return Risk(
@@ -85,7 +85,7 @@ def account_risk(quote_balance: int, positions: Iterable[tuple[Perpetual, int]])
 
 
 def settlement_ppm(funding_index: int, position_index: int, quantums: int) -> int:
-    """−(index − position's index)·quantums: funding to receive, quote quantums·1e6."""
+    """−(index − position's index)·quantums: funding to receive, in millionths of quote quantums."""
     return -(funding_index - position_index) * quantums
 
 

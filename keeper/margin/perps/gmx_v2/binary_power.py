@@ -29,7 +29,7 @@ def _roots() -> tuple[int, ...]:
 
 
 def exp2_down(x: int) -> int:
-    """2^x, x and result 60.18 fixed point; MarginError from 192 on."""
+    """2^x, x and result 60.18 fixed point, rounded down; MarginError from x = 192 on."""
     if natural(x, "x") >= EXP2_LIMIT:
         raise MarginError("2^x overflows from x = 192 on", field="x")
     exponent = (x << _BITS) // SCALE
@@ -41,7 +41,7 @@ def exp2_down(x: int) -> int:
 
 
 def log2_down(x: int) -> int:
-    """log2 x for x ≥ 1, 60.18 fixed point; MarginError below."""
+    """log2 x for x ≥ 1, 60.18 fixed point, rounded down; MarginError below 1."""
     if natural(x, "x") < SCALE:
         raise MarginError("log2 is defined from 1 on", field="x")
     whole = (x // SCALE).bit_length() - 1
@@ -59,12 +59,12 @@ def log2_down(x: int) -> int:
 
 
 def mul_half_up(x: int, y: int) -> int:
-    """x·y / 1e18, halves up."""
+    """x·y / 1e18, rounded half up."""
     return (x * y + SCALE // 2) // SCALE
 
 
 def power(x: int, y: int) -> int:
-    """x^y for x = 0 or x ≥ 1, 60.18 fixed point."""
+    """x^y for x = 0 or x ≥ 1, 60.18 fixed point; MarginError for x between."""
     if x == 0:
         return SCALE if natural(y, "y") == 0 else 0
     return exp2_down(mul_half_up(log2_down(x), natural(y, "y")))

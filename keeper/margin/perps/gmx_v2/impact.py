@@ -21,7 +21,7 @@ GMX_V2 = Provenance("2.1", date(2024, 6, 1), "gmx-io/gmx-synthetics@a5c0c883")
 
 @dataclass(frozen=True, slots=True)
 class ImpactTerms:
-    """Factors for reducing (positive) and for growing (negative) the imbalance, and the exponent."""
+    """Factors for reducing (positive) and for increasing (negative) the imbalance, and the exponent; 1e30."""
 
     positive_factor: int
     negative_factor: int
@@ -39,7 +39,7 @@ def apply_factor_down(value: int, factor: int) -> int:
 
 
 def apply_exponent(value: int, exponent: int) -> int:
-    """value^exponent; zero for a value below 1, the value itself for the exponent 1."""
+    """value^exponent, 30 decimals, computed with 18; zero for a value below 1, exact for the exponent 1."""
     if natural(value, "diff_usd") < FLOAT_PRECISION:
         return 0
     if exponent == FLOAT_PRECISION:
@@ -48,14 +48,14 @@ def apply_exponent(value: int, exponent: int) -> int:
 
 
 def apply_impact_factor(diff_usd: int, factor: int, exponent: int) -> int:
-    """⌊diff^exponent·factor⌋."""
+    """⌊diff^exponent·factor⌋, USD with 30 decimals."""
     return apply_factor_down(apply_exponent(diff_usd, exponent), natural(factor, "factor"))
 
 
 def price_impact(
     long_before: int, short_before: int, long_after: int, short_after: int, terms: ImpactTerms
 ) -> int:
-    """Signed USD for moving open interest so; positive is paid to the trader."""
+    """Price impact of a change of long and short open interest, signed USD; positive: paid to the trader."""
     initial, following = abs(long_before - short_before), abs(long_after - short_after)
     crosses = (long_before <= short_before) != (long_after <= short_after)
     if crosses:

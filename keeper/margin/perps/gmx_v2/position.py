@@ -18,7 +18,8 @@ from keeper.margin.rounding import div_trunc
 
 @dataclass(frozen=True, slots=True)
 class PositionTerms:
-    """`min_collateral_usd`, the least collateral factor, and the most negative impact at liquidation."""
+    """`min_collateral_usd` (30 decimals), the minimum collateral factor, and the cap of negative impact at
+    liquidation, both as factors of size (1e30)."""
 
     min_collateral_usd: int
     min_collateral_factor: int
@@ -34,7 +35,7 @@ class PositionTerms:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Size in USD (cost) and in index tokens, collateral in its token units."""
+    """Size in USD (at cost) and in index token units, `collateral` in its token's units."""
 
     is_long: bool
     size_usd: int
@@ -67,7 +68,10 @@ class Prices:
 def position_pnl(
     position: Position, prices: Prices, capped_pool_pnl: int | None = None, pool_pnl: int = 0
 ) -> int:
-    """Signed USD at the price worse for the trader; a profit shrinks with the pool's cap where given."""
+    """Profit or loss in signed USD, at the price worse for the trader.
+
+    A profit is scaled by capped_pool_pnl / pool_pnl, rounded down, where the pool's profit exceeds its cap.
+    """
     price = prices.index_min if position.is_long else prices.index_max
     value = position.size_tokens * price
     pnl = value - position.size_usd if position.is_long else position.size_usd - value
@@ -84,7 +88,7 @@ def remaining_collateral(
     fees: int = 0,
     pnl: int | None = None,
 ) -> int:
-    """collateral + PnL + min(0, impact, but not below its cap) − fees; USD, may be negative.
+    """collateral + PnL + impact − fees, USD, may be negative. Only negative impact counts, down to its cap.
 
     `fees` in collateral token units (closing, borrowing, funding); `pnl` replaces the position's own.
     """
@@ -96,7 +100,8 @@ def remaining_collateral(
 
 
 def liquidation_reason(remaining: int, position: Position, terms: PositionTerms) -> str | None:
-    """Why the position is liquidatable with this much left, in the contract's order; None if it is not."""
+    """Why the position is liquidatable with this much collateral remaining (USD), the contract's checks in
+    their order; None if it is not."""
     if remaining < terms.min_collateral_usd:
         return "min collateral"
     if remaining <= 0:
@@ -114,7 +119,7 @@ def requirement(
     fees: int = 0,
     pnl: int | None = None,
 ) -> Requirement:
-    """USD, 30 decimals: liquidatable iff equity < maintenance (which is at least one unit)."""
+    """Requirement in USD, 30 decimals: liquidatable iff equity < maintenance (which is at least one unit)."""
     needed = max(
         terms.min_collateral_usd, apply_factor_down(position.size_usd, terms.min_collateral_factor), 1
     )

@@ -21,7 +21,7 @@ BFP = Provenance("3", date(2024, 3, 1), "Synthetixio/synthetix-v3@23585f73, mark
 
 @dataclass(frozen=True, slots=True)
 class MarketTerms:
-    """One market's margin parameters; `window_max` is the most size liquidated in a window (0: no limit)."""
+    """One market's margin parameters; `window_max` is the most size liquidated per window (0: no limit)."""
 
     skew_scale: int
     initial_ratio: int
@@ -49,7 +49,7 @@ class MarketTerms:
 
 @dataclass(frozen=True, slots=True)
 class KeeperTerms:
-    """Bounds of what a keeper earns, and what flagging and liquidating cost it, in USD."""
+    """Bounds of a keeper's reward, and its costs of flagging and liquidating, in USD; ratios 1e18."""
 
     min_reward: int
     max_reward: int
@@ -58,7 +58,7 @@ class KeeperTerms:
     flag_cost: int = 0
     liquidate_cost: int = 0
     collateral_reward_ratio: int = 0
-    """Of the collateral's value, from version 3.13.0 on (`cross_margin`)."""
+    """Share of the collateral's value, from version 3.13.0 on (`cross_margin`)."""
     provenance: Provenance = BFP
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ NO_KEEPER = KeeperTerms(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Signed `size` opened at `entry_price`, now at index `price`; `funding` since, a unit of size."""
+    """Signed `size` opened at `entry_price`, now at index `price`; `funding` since then, per unit of size."""
 
     size: int
     entry_price: int
@@ -102,14 +102,14 @@ class Position:
 
 
 def margin_ratios(size: int, terms: MarketTerms) -> tuple[int, int]:
-    """(initial, maintenance): |size|/scale·ratio + minimum, and that times the scalar."""
+    """(initial, maintenance) ratios: |size|/scale·ratio + minimum, and that times the scalar."""
     impact = wad_div_trunc(abs(size), terms.skew_scale) if terms.skew_scale else 0
     initial = wad_mul_trunc(impact, terms.initial_ratio) + terms.min_initial_ratio
     return initial, wad_mul_trunc(initial, terms.maintenance_scalar)
 
 
 def position_margins(position: Position) -> tuple[int, int]:
-    """(initial, maintenance) of one position, the flat minimum in both, liquidation reward in neither."""
+    """(initial, maintenance) margin of one position: both with the flat minimum, without rewards."""
     initial, maintenance = margin_ratios(position.size, position.terms)
     flat = position.terms.min_position_margin
     return (
@@ -131,7 +131,7 @@ def keeper_reward(rewards: int, cost: int, keeper: KeeperTerms, collateral: int 
 
 
 def liquidation_reward(positions: Sequence[Position], collateral: int, keeper: KeeperTerms) -> int:
-    """What flagging and then liquidating the account, window by window, would pay keepers."""
+    """Total reward to keepers for flagging the account and liquidating it window by window."""
     flags = sum(wad_mul_trunc(each.notional, each.terms.flag_reward_ratio) for each in positions)
     windows = max((liquidation_windows(each.size, each.terms.window_max) for each in positions), default=0)
     flagging = keeper_reward(flags, keeper.flag_cost, keeper, collateral)
@@ -147,7 +147,8 @@ def available_margin(positions: Sequence[Position], collateral: int) -> int:
 def requirement(
     positions: Sequence[Position], collateral: int, keeper: KeeperTerms = NO_KEEPER
 ) -> Requirement:
-    """USD, 18 decimals; rewards are in both. Liquidatable iff equity < maintenance and positions exist."""
+    """Requirement in USD, both with the liquidation reward. Liquidatable iff equity < maintenance and
+    positions exist."""
     held = [each for each in positions if each.size]
     margins = [position_margins(each) for each in held]
     initial, maintenance = sum(one for one, _ in margins), sum(other for _, other in margins)
@@ -167,7 +168,7 @@ def requirement(
 
 
 def is_liquidatable(positions: Sequence[Position], collateral: int, keeper: KeeperTerms = NO_KEEPER) -> bool:
-    """maintenance + reward > available margin, strictly, with a position open."""
+    """Whether maintenance + reward > available margin, strictly, with a position open."""
     held = [each for each in positions if each.size]
     if not held:
         return False

@@ -1,5 +1,5 @@
-"""An account's margin as of version 3.13.0: several collaterals with discounts, debt, interest and collateral
-rewards beside the positions of several markets.
+"""An account's margin as of version 3.13.0: several collaterals with discounts, debt, interest, rewards on
+collateral, and the positions in several markets.
 
 Source: @synthetixio/perps-market 3.13.0, contracts/storage (PerpsAccount, PerpsCollateralConfiguration,
 GlobalPerpsMarketConfiguration, KeeperCosts, InterestRate, Position). Everything 18 decimals, USD.
@@ -19,12 +19,12 @@ from keeper.margin.rounding import WAD, wad_div_trunc, wad_mul_trunc
 
 NPM_3_13 = Provenance("3.13.0", date(2026, 11, 28), "@synthetixio/perps-market@3.13.0")
 SECONDS_PER_YEAR = 31_557_600
-"""An average year, as interest counts it."""
+"""Seconds of an average year (365.25 days), by which interest accrues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collateral:
-    """So much of a synth at its index `price` for selling; snxUSD has price 1 and no scale.
+    """An amount of a synth at its index sell `price`; snxUSD has price 1 and no skew scale.
 
     The discount grows with the amount over the spot market's `skew_scale` (0: no discount), times `scalar`,
     within `lower` and `upper` (18 decimals, 1 is all of it).
@@ -43,11 +43,12 @@ class Collateral:
 
     @property
     def value(self) -> int:
-        """Without discount."""
+        """Value without discount."""
         return wad_mul_trunc(self.amount, self.price)
 
     @property
     def discount(self) -> int:
+        """Share of the value that does not count as margin."""
         if not self.skew_scale:
             return 0
         impact = wad_mul_trunc(wad_div_trunc(self.amount, self.skew_scale), self.scalar)
@@ -55,16 +56,16 @@ class Collateral:
 
     @property
     def discounted(self) -> int:
-        """What counts as margin."""
+        """Value that counts as margin."""
         return wad_mul_trunc(self.value, WAD - self.discount)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPosition:
-    """Signed `size` as last touched (`entry_*`), at the market's price, funding and interest of now.
+    """Signed `size` as last changed (`entry_*`), at the market's present price, funding and interest.
 
-    `funding` is a unit of size, `interest` a dollar of locked notional, both accumulated since ever;
-    `locked_ratio` is the part of the notional that locks open interest.
+    `funding` is per unit of size, `interest` per dollar of locked notional, both accumulated since the market
+    began; `locked_ratio` is the share of the notional that locks open interest.
     """
 
     size: int
@@ -89,24 +90,25 @@ class OpenPosition:
 
     @property
     def charged_interest(self) -> int:
+        """Interest on the locked notional since the position was last changed."""
         locked = wad_mul_trunc(self.notional, self.locked_ratio)
         return wad_mul_trunc(locked, self.interest - self.entry_interest)
 
     @property
     def accrued_funding(self) -> int:
-        """Received where positive."""
+        """Funding since the position was last changed; positive: received."""
         return wad_mul_trunc(self.size, self.funding - self.entry_funding)
 
     @property
     def pnl(self) -> int:
-        """Of price, funding and interest."""
+        """Profit and loss from price, funding and interest."""
         return position_pnl(
             self.size, self.entry_price, self.price, self.entry_funding, self.funding, self.charged_interest
         )
 
     @property
     def margins(self) -> tuple[int, int]:
-        """(initial, maintenance), the flat minimum in both; nothing of a position of no size."""
+        """(initial, maintenance) margin, both with the flat minimum; zeros where the size is zero."""
         if not self.size:
             return 0, 0
         initial, maintenance = margin_ratios(self.size, self.terms)
@@ -119,7 +121,7 @@ class OpenPosition:
 
 @dataclass(frozen=True, slots=True)
 class CrossAccount:
-    """One account: collaterals, the positions that are open, and what it owes of earlier losses."""
+    """One account: its collaterals, its positions, and its debt from earlier losses."""
 
     collaterals: Sequence[Collateral]
     positions: Sequence[OpenPosition] = ()
@@ -140,14 +142,14 @@ class CrossAccount:
 
 
 def next_interest(accrued: int, rate: int, since: int, time: int) -> int:
-    """Interest accumulated a dollar of locked notional at `time`; `rate` a year, recorded at `since`."""
+    """Interest accumulated per dollar of locked notional at `time`; `rate` per year, recorded at `since`."""
     elapsed = wad_div_trunc(natural(time - since, "time"), SECONDS_PER_YEAR)
     return accrued + wad_mul_trunc(rate, elapsed)
 
 
 def liquidation_reward(account: CrossAccount, keeper: KeeperTerms) -> int:
-    """What flagging with the first window, and then each further window, would pay keepers; nothing without
-    positions. Markets' flag rewards or the collateral's, whichever is more."""
+    """Total reward to keepers for flagging with the first window, and for each further window; 0 without
+    positions. The flag reward is the larger of the markets' and the collateral's."""
     held = [each for each in account.positions if each.size]
     if not held:
         return 0
@@ -161,9 +163,9 @@ def liquidation_reward(account: CrossAccount, keeper: KeeperTerms) -> int:
 
 
 def requirement(account: CrossAccount, keeper: KeeperTerms) -> Requirement:
-    """Initial and maintenance margin with the liquidation reward in both, as `getRequiredMargins` has it.
+    """Initial and maintenance margin, both with the liquidation reward, as `getRequiredMargins` returns them.
 
-    Liquidatable with positions iff maintenance exceeds equity.
+    With positions, liquidatable iff maintenance exceeds equity.
     """
     initial, maintenance = _margins(account)
     reward = liquidation_reward(account, keeper)
@@ -184,20 +186,21 @@ def requirement(account: CrossAccount, keeper: KeeperTerms) -> Requirement:
 
 
 def _margins(account: CrossAccount) -> tuple[int, int]:
-    """(initial, maintenance) of all positions, without rewards."""
+    """(initial, maintenance) margin of all positions, without rewards."""
     margins = [each.margins for each in account.positions]
     return sum(one for one, _ in margins), sum(other for _, other in margins)
 
 
 def is_liquidatable(account: CrossAccount, keeper: KeeperTerms) -> bool:
-    """Whether the account may be flagged: required > available, as `canLiquidate` has it; without positions,
-    too, where debt exceeds the collateral. One that is flagged is liquidatable whatever its margin."""
+    """Whether the account may be flagged: required > available margin, as in `canLiquidate`. So may an
+    account without positions whose debt exceeds its discounted collateral. A flagged account is liquidatable
+    whatever its margin."""
     return _margins(account)[1] + liquidation_reward(account, keeper) > account.available_margin
 
 
 def is_margin_liquidatable(account: CrossAccount, keeper: KeeperTerms) -> bool:
-    """Whether the collateral of an account without positions may be liquidated: it owes, and what is
-    available does not cover the keeper's reward."""
+    """Whether the collateral of an account without positions may be liquidated: it has debt, and its
+    available margin does not cover the keeper's reward."""
     if any(each.size for each in account.positions) or not account.debt:
         return False
     value = account.collateral_value

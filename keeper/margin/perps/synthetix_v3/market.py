@@ -1,7 +1,7 @@
 """A perps market's skew: fill price, funding velocity and rate, profit and loss of a position.
 
 Source: Synthetixio/synthetix-v3, markets/perps-market/contracts/storage (AsyncOrder, PerpsMarket, Position).
-Everything 18 decimals; rates a day; times in seconds.
+Everything 18 decimals; rates per day; times in seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class FundingState:
-    """What the market stored at `time`: signed skew, rate (a day) and accumulated funding a unit of size."""
+    """A market's state stored at `time`: signed skew, rate per day, accumulated funding per unit of size."""
 
     skew: int
     rate: int = 0
@@ -30,7 +30,7 @@ class FundingState:
 
 
 def fill_price(skew: int, skew_scale: int, size: int, price: int) -> int:
-    """Mean of the premium before and after: price·(1 + (skew + size/2)/scale); `price` without a scale."""
+    """Mean of the prices before and after the trade, price·(1 + (skew + size/2)/scale); scale 0: `price`."""
     natural(price, "price")
     if natural(skew_scale, "skew_scale") == 0:
         return price
@@ -40,8 +40,8 @@ def fill_price(skew: int, skew_scale: int, size: int, price: int) -> int:
 
 
 def order_fee(size: int, fill: int, skew: int, maker_fee: int, taker_fee: int) -> int:
-    """What a trade of signed `size` at its fill price pays, without the settlement reward: the maker's rate
-    for what reduces the market's skew, the taker's for what increases it.
+    """Fee of a trade of signed `size` at its fill price, without the settlement reward: the maker rate on
+    what reduces the market's skew, the taker rate on what increases it.
 
     Source: AsyncOrder.calculateOrderFee.
     """
@@ -54,12 +54,12 @@ def order_fee(size: int, fill: int, skew: int, maker_fee: int, taker_fee: int) -
 
 
 def _same_side(one: int, other: int) -> bool:
-    """As MathUtil.sameSide: nothing is on both sides."""
+    """As MathUtil.sameSide: zero is on both sides."""
     return not one or not other or (one > 0) == (other > 0)
 
 
 def funding_velocity(skew: int, skew_scale: int, max_velocity: int) -> int:
-    """clamp(skew/scale, ±1)·max velocity: how the funding rate changes in a day."""
+    """clamp(skew/scale, ±1)·max velocity: the change of the funding rate per day; 0 without a scale."""
     if natural(skew_scale, "skew_scale") == 0:
         return 0
     proportional = max(-WAD, min(WAD, wad_div_trunc(skew, skew_scale)))
@@ -98,13 +98,13 @@ def max_liquidation_in_window(
 def liquidation_capacity(
     window_max: int, liquidated: tuple[tuple[int, int], ...], window: int, time: int
 ) -> int:
-    """What may still be liquidated at `time`, given (time, size) of earlier liquidations in the market."""
+    """Size that may still be liquidated at `time`, given (time, size) of earlier liquidations there."""
     recent = sum(size for when, size in liquidated if when > time - window)
     return max(0, window_max - recent)
 
 
 def liquidation_windows(size: int, window_max: int) -> int:
-    """How many windows a whole liquidation takes: ⌈|size| / max⌉; zero where the market has no limit."""
+    """Number of windows that a whole liquidation takes: ⌈|size| / max⌉; 0 where the market has no limit."""
     if natural(window_max, "window_max") == 0:
         return 0
     return -(-abs(size) // window_max)
