@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
 
+from keeper.book.screening.bounds import HealthBounds
 from keeper.chain.calls import Call
 from keeper.chain.erc20 import symbol
 from keeper.config import MarketSettings as Settings
@@ -19,9 +20,10 @@ from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.clearinghouse import explaining, planning, records, upkeep
+from keeper.protocols.clearinghouse import explaining, planning, records, screening, upkeep
 from keeper.protocols.clearinghouse.lens import ClearingHouseState, read_state
 from keeper.protocols.clearinghouse.records import ClearingAccount
+from keeper.protocols.clearinghouse.screening import AccountCopies
 from keeper.protocols.clearinghouse.settings import ClearinghouseSettings
 from keeper.protocols.clearinghouse.valuing import Moment, clearing_valuation
 from keeper.protocols.cures import Cure
@@ -74,8 +76,9 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
     def __init__(self, name: str, address: str, from_block: int, taker: int | None = None) -> None:
         super().__init__(name, address, from_block)
         self._taker = taker
-        self.chores = self
-        self._moment: Moment | None = None
+        self.chores = self.scenario_screener = self
+        self._copies = AccountCopies()
+        self._moments: dict[int, Moment] = {}
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
@@ -129,11 +132,12 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         return "1" if state.arithmetic == planning.arithmetic_hash() else None
 
     def moment(self, state: ClearingHouseState, timestamp: int) -> Moment:
-        """The clearinghouse at a second; the last one is kept."""
-        kept = self._moment
-        if kept is None or kept.state is not state or kept.timestamp != timestamp:
-            kept = self._moment = Moment(state, timestamp)
-        return kept
+        """The clearinghouse at a second; those of the last state are kept."""
+        if any(each.state is not state for each in self._moments.values()):
+            self._moments = {}
+        if timestamp not in self._moments:
+            self._moments[timestamp] = Moment(state, timestamp)
+        return self._moments[timestamp]
 
     def value(
         self, state: ClearingHouseState, accounts: Mapping[str, ClearingAccount], timestamp: int
@@ -144,6 +148,12 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         self, state: ClearingHouseState, account: str, raw: ClearingAccount, timestamp: int
     ) -> Valuation:
         return self.value(state, {account: raw}, timestamp)[0]
+
+    def health_bounds(
+        self, state: ClearingHouseState, records: Sequence[bytes], timestamps: Sequence[int]
+    ) -> HealthBounds:
+        moments = [self.moment(state, each) for each in timestamps]
+        return screening.health_bounds(moments, self._copies, records)
 
     def priced_assets(self, state: ClearingHouseState) -> list[PricedAsset]:
         """Indices and collaterals; of volatilities, which no aggregator tells, only those not believed."""
@@ -223,8 +233,7 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         self, state: ClearingHouseState, accounts: Mapping[str, ClearingAccount], timestamp: int
     ) -> list[Chore]:
         moment = self.moment(state, timestamp)
-        least = {each.account: each.equity - each.maintenance for each in moment.value(accounts)}
-        return list(upkeep.due(self.contract, moment, accounts, least))
+        return list(upkeep.due(self.contract, moment, accounts))
 
     # Planning.
 

@@ -22,15 +22,13 @@ OBSERVED_EVERY = 120
 OBSERVATION_GAS, SETTLEMENT_GAS, LEGS_GAS = 200_000, 300_000, 400_000
 
 
-def due(
-    house: str, moment: Moment, accounts: Mapping[str, ClearingAccount], least: Mapping[str, int]
-) -> Iterator[Chore]:
-    """All that is due in the moment's block or a later one. `least` has each account's value in its worst
-    scenario; who is below zero there and not called, or no longer, is called."""
+def due(house: str, moment: Moment, accounts: Mapping[str, ClearingAccount]) -> Iterator[Chore]:
+    """All that is due in the moment's block or a later one. Whoever is below maintenance and not called, or
+    no longer, is called."""
     state, now = moment.state, moment.timestamp
-    for account, raw in accounts.items():
-        stands = raw.called_at and now < raw.called_at + state.terms.lapse
-        if least.get(account, 0) < 0 and not stands:
+    for account in moment.below(accounts):
+        raw = accounts[account]
+        if not raw.called_at or now >= raw.called_at + state.terms.lapse:
             yield _call(house, moment, account, raw)
     for expiry in state.expiries:
         yield from _expiry(state, expiry, now)

@@ -45,6 +45,24 @@ class Moment:
                 return leg.instrument
         return None
 
+    def is_priced(self, raw: ClearingAccount) -> bool:
+        """Whether everything that an account has can be valued."""
+        lines = self.maintenance.table.lines
+        held = zip(raw.state.collateral, self.state.collaterals, strict=False)
+        return all(leg.instrument in lines for leg in raw.state.legs) and all(
+            each.quote is not None for amount, each in held if amount
+        )
+
+    def below(self, accounts: Mapping[str, ClearingAccount]) -> list[str]:
+        """The accounts that are below maintenance."""
+        some = {a: raw for a, raw in accounts.items() if raw.state.legs and self.is_priced(raw)}
+        likely = self._likely(self.maintenance, [raw.state for raw in some.values()], only_below=True)
+        return [
+            account
+            for (account, raw), scenarios in zip(some.items(), likely, strict=True)
+            if scenarios != [] and self.maintenance.value(raw.state, scenarios).worst < 0
+        ]
+
     def health(self, state: ClearingState) -> int | None:
         """The health (18 decimals) that an account in this state has; None where nothing is required."""
         found = self.maintenance.value(state)
@@ -67,14 +85,17 @@ class Moment:
             found.append(clearing_valuation(account, of.equity, of.worst, initial, net, parts))
         return found
 
-    def _likely(self, market: ExactMarket, states: Sequence[ClearingState]) -> Sequence[Sequence[int] | None]:
-        """The scenarios that can be each account's worst; None: all of them."""
+    def _likely(
+        self, market: ExactMarket, states: Sequence[ClearingState], *, only_below: bool = False
+    ) -> Sequence[Sequence[int] | None]:
+        """The scenarios that can be each account's worst; None: all of them. `only_below`: none of an account
+        that is certainly worth something in all of them."""
         if len(states) < SEARCHED_FROM:
             return [None] * len(states)
-        numbers = market.table.numbers
-        tokens = len(self.state.collaterals)
+        numbers, tokens = market.table.numbers, len(self.state.collaterals)
         found = screening.screened(screening.arrays(states, self.instruments, numbers, tokens), market)
-        return [found.candidates(row) for row in range(len(states))]
+        above = found.values.min(axis=1) > found.error
+        return [[] if only_below and above[row] else found.candidates(row) for row in range(len(states))]
 
     def _haircuts(self, state: ClearingState) -> int:
         """What haircuts take off the collateral (money): its worth at market less what is counted."""

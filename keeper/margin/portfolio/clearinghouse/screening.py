@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from keeper.margin.interface import Array
@@ -116,6 +117,8 @@ class AccountArrays:
     accrued_at: Array
     collateral: Array
     """(accounts, collaterals) in token units."""
+    unknown: NDArray[np.bool_]
+    """Accounts with a position in an instrument that has no price."""
 
 
 def arrays(
@@ -126,7 +129,10 @@ def arrays(
 ) -> AccountArrays:
     """Accounts as arrays, their instruments in the order of `numbers`."""
     column = {number: at for at, number in enumerate(numbers)}
-    legs = [(row, leg) for row, state in enumerate(states) for leg in state.legs]
+    every = [(row, leg) for row, state in enumerate(states) for leg in state.legs]
+    legs = [each for each in every if each[1].instrument in column]
+    unknown = np.zeros(len(states), np.bool_)
+    unknown[[row for row, leg in every if leg.instrument not in column]] = True
     rows = [row for row, _ in legs]
     columns = [column[leg.instrument] for _, leg in legs]
     sizes = np.array([leg.size for _, leg in legs], np.float64) / PRICE_TO_WAD
@@ -147,6 +153,7 @@ def arrays(
         np.array([state.lending_index / WAD for state in states], np.float64),
         np.array([state.accrued_at for state in states], np.float64),
         collateral,
+        unknown,
     )
 
 
@@ -192,6 +199,7 @@ def screened(accounts: AccountArrays, market: ExactMarket) -> ScreenedAccounts:
     legs = np.diff(accounts.sizes.indptr)
     error = gross @ errors.max(axis=1, initial=0.0) + _ROUNDING * magnitude
     error += _WEI * (3 * legs + 2 * len(at.quotes) + 4)
+    error[accounts.unknown] = np.inf
     equity = values[:, -1].copy()
     return ScreenedAccounts(values[:, :-1] - contingency[:, np.newaxis], equity, error)
 
