@@ -119,7 +119,7 @@ contract Options is Ownable2Step {
 
     /// @notice What has been averaged already, as a part of the forward (9 decimals, rounded down), and the share of the
     /// window that has not (18 decimals, rounded down).
-    function averaged(uint8 underlying, uint40 time) external view returns (uint256 settled, uint256 open) {
+    function averaged(uint8 underlying, uint40 time) external view returns (uint256 settled, uint256 left) {
         Expiry storage at = _known(underlying, time);
         (uint256 sum, uint256 last) = (at.sum, at.last);
         if (last == 0) return (0, uint256(WAD));
