@@ -10,7 +10,8 @@ import {Moments} from "../../../src/clearinghouse/Moments.sol";
 import {Quote, Snapshot, Snapshots} from "../../../src/clearinghouse/Snapshots.sol";
 import {Instrument, Kind, Leg, Line, Pledge} from "../../../src/clearinghouse/Types.sol";
 import {check, vm} from "../StandIns.sol";
-import {RoundsFeed, TokenOfDecimals, TwoMarkets} from "./Sources.sol";
+import {RoundsFeed, TokenOfDecimals} from "../../clearinghouse/SourceStandIns.sol";
+import {TwoMarkets} from "./Sources.sol";
 
 contract MarketsTest is TwoMarkets {
     address private constant STRANGER = address(0xBAD);

@@ -8,7 +8,8 @@ import {Options} from "../../../src/clearinghouse/Options.sol";
 import {Snapshots, Surface} from "../../../src/clearinghouse/Snapshots.sol";
 import {Instrument, Kind, Line} from "../../../src/clearinghouse/Types.sol";
 import {check, vm} from "../StandIns.sol";
-import {RoundsFeed, TwoMarkets} from "./Sources.sol";
+import {RoundsFeed} from "../../clearinghouse/SourceStandIns.sol";
+import {TwoMarkets} from "./Sources.sol";
 
 contract OptionsTest is TwoMarkets {
     address private constant STRANGER = address(0xBAD);
