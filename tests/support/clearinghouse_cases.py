@@ -1,4 +1,4 @@
-"""Random accounts, scenarios and markets of the clearinghouse, at every scale it allows, and their ABI types."""
+"""Random accounts, scenarios and markets of the clearinghouse, at every scale, and their ABI types."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def scenario_set(draw: Random, underlyings: int, collaterals: int, count: int) -
         tuple(draw.choice((*edges, draw.randint(-20_000, 20_000))) for _ in range(numbers))
         for _ in range(count)
     )
-    widths = tuple(draw.randint(1, 9 * WAD) >> draw.randint(0, 8) for _ in range(4 * underlyings + collaterals))
+    widths = tuple(
+        draw.randint(1, 9 * WAD) >> draw.randint(0, 8) for _ in range(4 * underlyings + collaterals)
+    )
     return ScenarioSet(underlyings, collaterals, steps, widths)
 
 
@@ -107,7 +109,7 @@ def _haircuts(draw: Random) -> tuple[int, int]:
 
 
 def listed(draw: Random, at: MarketSnapshot) -> tuple[Instrument, int]:
-    """An instrument of these markets, and the price that it settled at, where the snapshot has no surface of it."""
+    """An instrument of these markets, and what it settled at: always where the snapshot has no surface."""
     if draw.random() < 0.2:
         return Instrument(Kind.PERPETUAL, draw.randrange(len(at.spots))), 0
     kind, strike = draw.choice((Kind.CALL, Kind.PUT)), price(draw)

@@ -20,20 +20,19 @@ from keeper.margin.portfolio.clearinghouse.marks import (
 )
 from keeper.margin.portfolio.clearinghouse.scenarios import decode_steps, encode_steps
 from keeper.margin.portfolio.clearinghouse.valuation import equity, value_in, worst
-from keeper.margin.portfolio.clearinghouse.values import ClearingLeg, Instrument, Kind, LegLine
 from keeper.margin.rounding import WAD
 from tests.support import clearinghouse_cases as cases
 from tests.support.state_override import LENS_ADDRESS, call_with_code
 
 pytestmark = pytest.mark.integration
 
-HARNESS = Compilation(
-    ("test/clearinghouse/ClearinghouseHarness.sol",), runs=10_000, evm_version="paris"
-)
+HARNESS = Compilation(("test/clearinghouse/ClearinghouseHarness.sol",), runs=10_000, evm_version="paris")
 TIMES = 20 if os.environ.get("KEEPER_SOAK") else 1
 
 
-def asked(anvil: Anvil, signature: str, arguments: tuple[object, ...], answers: list[str]) -> tuple[object, ...]:
+def asked(
+    anvil: Anvil, signature: str, arguments: tuple[object, ...], answers: list[str]
+) -> tuple[object, ...]:
     code = {LENS_ADDRESS: "0x" + artifacts(HARNESS)["ClearinghouseHarness"].runtime}
     return decoded(answers, call_with_code(anvil.rpc, LENS_ADDRESS, calldata(signature, *arguments), code))
 
@@ -101,9 +100,7 @@ def test_averages_marks_and_funding(anvil: Anvil) -> None:
     (found,) = asked(anvil, "marks(int256[6][])", (rows,), ["int256[4][]"])
     expected = []
     for premium, index, last, band, cap, elapsed in rows:
-        state, mark = accrued(
-            PerpetualState(last, 0, premium, 0), index, FundingTerms(band, cap), elapsed
-        )
+        state, mark = accrued(PerpetualState(last, 0, premium, 0), index, FundingTerms(band, cap), elapsed)
         expected.append((state.premium, mark, state.integral, state.integral // PERIOD))
         assert state.funding == state.integral // PERIOD
     assert found == tuple(expected)
