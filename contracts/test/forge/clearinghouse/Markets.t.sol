@@ -366,7 +366,7 @@ contract MarketsTest is TwoMarkets {
         uint256 left = gasleft();
         (bool ok,) = address(markets).staticcall(question);
         // Of which two feeds, a surface and their terms take some 65,000.
-        check(ok && left - gasleft() < 205_000, "gas");
+        check(ok && left - gasleft() < 212_000, "gas");
         check(address(markets).code.length < 24_576 && address(options).code.length < 24_576, "size");
         check(address(new Moments(markets, options)).code.length < 24_576, "size");
     }
