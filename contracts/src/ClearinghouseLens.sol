@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.27;
 
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Clearinghouse, Terms} from "./clearinghouse/Clearinghouse.sol";
 import {Margin} from "./clearinghouse/Margin.sol";
 import {Markets} from "./clearinghouse/Markets.sol";
@@ -92,12 +93,14 @@ contract ClearinghouseLens {
         ExpiryRow[] expiries;
         Widths widths;
         bytes instruments;
+        /// The record of the account that was asked for besides; empty where there is none.
+        bytes own;
     }
 
     uint256 private constant FIRST_OPTION = 8;
 
-    /// @notice The clearinghouse at this block.
-    function market(Clearinghouse house) external view returns (State memory state) {
+    /// @notice The clearinghouse at this block, and one account of it.
+    function market(Clearinghouse house, uint128 own) external view returns (State memory state) {
         Margin margin = house.margin();
         Markets markets = Markets(address(margin.markets()));
         Options options = Options(address(markets.options()));
@@ -124,6 +127,7 @@ contract ClearinghouseLens {
         _markets(house, markets, options, state);
         _widths(scenarios, state.widths);
         state.instruments = _instruments(house, options, state.underlyings.length);
+        if (own < state.accounts) state.own = _record(house, own);
     }
 
     function _terms(Clearinghouse house) private view returns (Terms memory) {
@@ -195,8 +199,8 @@ contract ClearinghouseLens {
         for (uint256 i = 1; i < code.length; ++i) widths.numbers[i - 1] = code[i];
     }
 
-    /// @dev Each of 63 bytes: kind, underlying, expiry (5), strike (8), settled at (8), open interest (8), what longs and
-    /// what shorts of it lost and nobody paid (16 each). First the perpetuals.
+    /// @dev Each of 64 bytes: kind, underlying, expiry (5), strike (8), settled at (8), open interest (8), what longs and
+    /// what shorts of it lost and nobody paid (16 each), whether it is halted (1). First the perpetuals.
     function _instruments(Clearinghouse house, Options options, uint256 underlyings)
         private
         view
@@ -220,7 +224,8 @@ contract ClearinghouseLens {
 
     function _interest(Clearinghouse house, uint32 id) private view returns (bytes memory) {
         uint64 interest = uint64(house.openInterest(id));
-        return abi.encodePacked(interest, uint128(house.shortfall(id, true)), uint128(house.shortfall(id, false)));
+        (uint256 long, uint256 short) = (house.shortfall(id, true), house.shortfall(id, false));
+        return abi.encodePacked(interest, uint128(long), uint128(short), house.halted(id));
     }
 
     /// @notice For each 16 bytes of `packed` (an account's number): cash as of when it last accrued (16, two's complement),
@@ -254,6 +259,19 @@ contract ClearinghouseLens {
             Leg memory leg = state.legs[i];
             record = abi.encodePacked(record, leg.instrument, leg.size, leg.cost);
         }
+    }
+
+    /// @notice The aggregator of an underlying's index, of a collateral's price, and an underlying's name for people.
+    function sourceOf(Clearinghouse house, uint256 underlying) external view returns (address) {
+        return Markets(address(house.markets())).underlying(underlying).index.aggregator;
+    }
+
+    function sourceOfCollateral(Clearinghouse house, uint256 token) external view returns (address) {
+        return Markets(address(house.markets())).collateralTerms(token).price.aggregator;
+    }
+
+    function symbolOf(uint256 underlying) external pure returns (string memory) {
+        return string.concat("UNDERLYING-", Strings.toString(underlying));
     }
 
     /// @notice What the clearinghouse's own contracts make of an account: equity, what it is worth in the worst scenario of

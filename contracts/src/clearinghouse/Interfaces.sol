@@ -3,6 +3,11 @@ pragma solidity 0.8.27;
 
 import {Instrument, Leg, Line, Pledge, Portfolio, ScenarioSet} from "./Types.sol";
 
+/// @notice Where `Markets` has its options.
+interface IListing {
+    function options() external view returns (address);
+}
+
 /// @notice What the clearinghouse asks of `Markets`. Each reverts where a feed that it needs is stale or out of bounds.
 interface IMarkets {
     function instrument(uint32 id) external view returns (Instrument memory);
