@@ -10,7 +10,7 @@ from keeper.margin.portfolio.clearinghouse.values import PRICE_TO_WAD, ClearingL
 from keeper.margin.rounding import WAD
 from keeper.model.valuation import AssetLine, PositionLine
 from keeper.protocols.clearinghouse.records import ClearingAccount
-from keeper.protocols.clearinghouse.valuing import Moment
+from keeper.protocols.clearinghouse.valuing import ClearingMoment
 
 DAY = 86_400
 FORMULA = (
@@ -20,7 +20,7 @@ FORMULA = (
 _BASIS = 10_000
 
 
-def name_of(moment: Moment, instrument: int) -> str:
+def name_of(moment: ClearingMoment, instrument: int) -> str:
     """An instrument for people."""
     terms = moment.instruments[instrument]
     if terms.kind is Kind.PERPETUAL:
@@ -28,7 +28,9 @@ def name_of(moment: Moment, instrument: int) -> str:
     return f"{terms.kind.name.lower()} {terms.underlying} {terms.strike / PRICE_TO_WAD:g}"
 
 
-def collaterals(moment: Moment, raw: ClearingAccount, symbols: Mapping[str, str]) -> Iterator[AssetLine]:
+def collaterals(
+    moment: ClearingMoment, raw: ClearingAccount, symbols: Mapping[str, str]
+) -> Iterator[AssetLine]:
     for each, quote, amount in zip(
         moment.state.collaterals, moment.snapshot.quotes, raw.state.collateral, strict=False
     ):
@@ -41,7 +43,7 @@ def collaterals(moment: Moment, raw: ClearingAccount, symbols: Mapping[str, str]
             )
 
 
-def positions(moment: Moment, raw: ClearingAccount) -> Iterator[PositionLine]:
+def positions(moment: ClearingMoment, raw: ClearingAccount) -> Iterator[PositionLine]:
     """Every leg; what it needs alone is its own worst loss over the set."""
     for leg in raw.state.legs:
         line = moment.maintenance.table.lines.get(leg.instrument)
@@ -49,7 +51,7 @@ def positions(moment: Moment, raw: ClearingAccount) -> Iterator[PositionLine]:
             yield _position(moment, leg, line)
 
 
-def _position(moment: Moment, leg: ClearingLeg, line: LegLine) -> PositionLine:
+def _position(moment: ClearingMoment, leg: ClearingLeg, line: LegLine) -> PositionLine:
     terms, mark = moment.instruments[leg.instrument], mark_of(line)
     table = moment.maintenance.table
     size = leg.size * PRICE_TO_WAD
@@ -78,7 +80,7 @@ def _position(moment: Moment, leg: ClearingLeg, line: LegLine) -> PositionLine:
     )
 
 
-def _greeks(moment: Moment, leg: ClearingLeg, line: LegLine) -> dict[str, int]:
+def _greeks(moment: ClearingMoment, leg: ClearingLeg, line: LegLine) -> dict[str, int]:
     terms = moment.instruments[leg.instrument]
     left = terms.expiry - moment.timestamp
     if terms.kind is Kind.PERPETUAL or left <= 0 or not line.deviation:

@@ -25,7 +25,7 @@ from keeper.protocols.clearinghouse.lens import ClearingHouseState, read_state
 from keeper.protocols.clearinghouse.records import ClearingAccount
 from keeper.protocols.clearinghouse.screening import AccountCopies
 from keeper.protocols.clearinghouse.settings import ClearinghouseSettings
-from keeper.protocols.clearinghouse.valuing import Moment, clearing_valuation
+from keeper.protocols.clearinghouse.valuing import ClearingMoment, clearing_valuation
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract
@@ -78,7 +78,7 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         self._taker = taker
         self.chores = self.scenario_screener = self
         self._copies = AccountCopies()
-        self._moments: dict[int, Moment] = {}
+        self._moments: dict[int, ClearingMoment] = {}
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
@@ -131,12 +131,12 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         """By the code that values accounts: it has no settings of its own, and is the same everywhere."""
         return "1" if state.arithmetic == planning.arithmetic_hash() else None
 
-    def moment(self, state: ClearingHouseState, timestamp: int) -> Moment:
+    def moment(self, state: ClearingHouseState, timestamp: int) -> ClearingMoment:
         """The clearinghouse at a second; those of the last state are kept."""
         if any(each.state is not state for each in self._moments.values()):
             self._moments = {}
         if timestamp not in self._moments:
-            self._moments[timestamp] = Moment(state, timestamp)
+            self._moments[timestamp] = ClearingMoment(state, timestamp)
         return self._moments[timestamp]
 
     def value(

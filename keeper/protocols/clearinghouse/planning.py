@@ -13,8 +13,8 @@ from keeper.config.policy import Step
 from keeper.contracts import artifact
 from keeper.errors import MarginError
 from keeper.margin.portfolio.clearinghouse.liquidation import (
-    LiquidationTerms,
     SliceTaken,
+    SliceTerms,
     liquidation_discount,
     slice_taken,
 )
@@ -28,7 +28,7 @@ from keeper.model.plan import KEPT_PERCENT, Blocked, Check
 from keeper.model.purse import Purse
 from keeper.protocols.clearinghouse.lens import ClearingHouseState
 from keeper.protocols.clearinghouse.records import ClearingAccount
-from keeper.protocols.clearinghouse.valuing import Moment
+from keeper.protocols.clearinghouse.valuing import ClearingMoment
 from keeper.protocols.cures import ENDLESS, MOST, Cure, grown, needed
 
 ERRORS = "clearinghouse_errors"
@@ -55,9 +55,9 @@ def arithmetic_hash() -> str:
     return "0x" + keccak(code).hex()
 
 
-def liquidation_terms(state: ClearingHouseState) -> LiquidationTerms:
+def liquidation_terms(state: ClearingHouseState) -> SliceTerms:
     t = state.terms
-    return LiquidationTerms(
+    return SliceTerms(
         t.grace, t.lapse, t.hard_floor, t.discount_start, t.discount_rise, t.discount_most, t.buffer
     )
 
@@ -77,7 +77,7 @@ def assets(state: ClearingHouseState, purse: Purse) -> Mapping[str, Asset]:
 
 def offers(
     house: str,
-    moment: Moment,
+    moment: ClearingMoment,
     account: str,
     raw: ClearingAccount,
     own: int | None,
@@ -115,12 +115,12 @@ def offers(
 
 
 def _taken(
-    moment: Moment,
+    moment: ClearingMoment,
     account: ClearingState,
     taker: ClearingState,
     scenario: int,
     discount: int,
-    terms: LiquidationTerms,
+    terms: SliceTerms,
     share: int,
 ) -> SliceTaken | None:
     """What so many millionths lead to; None where the taker has no room for a position."""
@@ -132,7 +132,7 @@ def _taken(
         return None
 
 
-def _is_allowed(moment: Moment, taken: SliceTaken | None) -> bool:
+def _is_allowed(moment: ClearingMoment, taken: SliceTaken | None) -> bool:
     """Whether it lifts the account no higher than the buffer, and leaves the taker above initial margin."""
     if taken is None or taken.value > taken.most:
         return False
@@ -148,7 +148,7 @@ def _largest(taken: Callable[[int], SliceTaken | None], allowed: Callable[[Slice
 
 
 def cure(
-    house: str, moment: Moment, raw: ClearingAccount, request: CureRequest, step: Step, asset: Asset
+    house: str, moment: ClearingMoment, raw: ClearingAccount, request: CureRequest, step: Step, asset: Asset
 ) -> Cure:
     """Cash or collateral, which anybody may add."""
     state, who = moment.state, number(request.account)
@@ -187,7 +187,9 @@ def cure(
     )
 
 
-def _cash_grown(house: str, moment: Moment, raw: ClearingAccount, who: int) -> Callable[[int, int], Check]:
+def _cash_grown(
+    house: str, moment: ClearingMoment, raw: ClearingAccount, who: int
+) -> Callable[[int, int], Check]:
     """The account's cash has grown by the amount, but for a hundredth of what it owes, for interest."""
     view = "0x" + encoded("cashOf(uint256)", who).hex()
     cash = cash_now(raw.state, moment.maintenance.cash)

@@ -16,7 +16,7 @@ from keeper.margin.portfolio.clearinghouse.screening import (
 )
 from keeper.margin.portfolio.clearinghouse.values import ClearingState
 from keeper.protocols.clearinghouse import records
-from keeper.protocols.clearinghouse.valuing import Moment
+from keeper.protocols.clearinghouse.valuing import ClearingMoment
 
 
 class AccountCopies:
@@ -28,7 +28,7 @@ class AccountCopies:
         self._numbers: tuple[int, ...] = ()
         self._arrays: AccountArrays | None = None
 
-    def of(self, moment: Moment, found: Sequence[bytes]) -> AccountArrays:
+    def of(self, moment: ClearingMoment, found: Sequence[bytes]) -> AccountArrays:
         """The accounts of these records, by row."""
         numbers = moment.maintenance.table.numbers
         is_same = self._arrays is not None and numbers == self._numbers and len(found) == len(self._records)
@@ -46,7 +46,9 @@ class AccountCopies:
         return self._arrays
 
 
-def health_bounds(moments: Sequence[Moment], copies: AccountCopies, found: Sequence[bytes]) -> HealthBounds:
+def health_bounds(
+    moments: Sequence[ClearingMoment], copies: AccountCopies, found: Sequence[bytes]
+) -> HealthBounds:
     """Bounds that hold at each of these moments, of all rows. Infinite where nothing is required."""
     both = [_bounds(screened(copies.of(each, found), each.maintenance)) for each in moments]
     low = np.minimum.reduce([low for low, _, _ in both])

@@ -12,7 +12,7 @@ from keeper.model.plan import Check
 from keeper.protocols.clearinghouse.lens import ClearingExpiry, ClearingHouseState
 from keeper.protocols.clearinghouse.planning import CALL, CALL_GAS, ERRORS, number
 from keeper.protocols.clearinghouse.records import ClearingAccount
-from keeper.protocols.clearinghouse.valuing import Moment
+from keeper.protocols.clearinghouse.valuing import ClearingMoment
 
 OBSERVE = "observe(uint8,uint40)"
 SETTLE_EXPIRY = "settle(uint8,uint40)"
@@ -22,7 +22,7 @@ OBSERVED_EVERY = 120
 OBSERVATION_GAS, SETTLEMENT_GAS, LEGS_GAS = 200_000, 300_000, 400_000
 
 
-def due(house: str, moment: Moment, accounts: Mapping[str, ClearingAccount]) -> Iterator[Chore]:
+def due(house: str, moment: ClearingMoment, accounts: Mapping[str, ClearingAccount]) -> Iterator[Chore]:
     """All that is due in the moment's block or a later one. Whoever is below maintenance and not called, or
     no longer, is called."""
     state, now = moment.state, moment.timestamp
@@ -38,7 +38,7 @@ def due(house: str, moment: Moment, accounts: Mapping[str, ClearingAccount]) -> 
             yield _legs(house, account, raw)
 
 
-def _call(house: str, moment: Moment, account: str, raw: ClearingAccount) -> Chore:
+def _call(house: str, moment: ClearingMoment, account: str, raw: ClearingAccount) -> Chore:
     found = moment.maintenance.value(raw.state)
     who = number(account)
     called = calldata("calledAt(uint256)", who)

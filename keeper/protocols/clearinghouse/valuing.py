@@ -17,7 +17,7 @@ from keeper.protocols.clearinghouse.records import ClearingAccount
 SEARCHED_FROM = 4
 
 
-class Moment:
+class ClearingMoment:
     """A clearinghouse at one second: the same prices for all accounts, each worked out once."""
 
     def __init__(self, state: ClearingHouseState, timestamp: int) -> None:

@@ -1,4 +1,4 @@
-"""Our own clearinghouse in a keeper's hands: called, liquidated slice by slice, added to, its expiries kept."""
+"""Our own clearinghouse in a keeper's hands: calls, liquidation by slices, cures, expiries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keeper.localchain.transactions import Tx, call_of
 from keeper.margin.portfolio.clearinghouse.liquidation import liquidation_discount, slice_taken
 from keeper.model.account_key import account_key
 from keeper.protocols.clearinghouse.planning import liquidation_terms
-from keeper.protocols.clearinghouse.valuing import Moment
+from keeper.protocols.clearinghouse.valuing import ClearingMoment
 from tests.conformance.case import protection
 from tests.conformance.clearinghouse_case import MAKER, TRADER, ClearinghouseCase
 from tests.conftest import GENESIS
@@ -72,7 +72,7 @@ def test_a_slice_is_foreseen_to_the_unit(case: ClearinghouseCase, tmp_path: Path
     taker = run.book.accounts[account_key(str(case.maker))]
     case.anvil.set_timestamp_interval(7)
     head = blocks.latest(run.book.pool)
-    moment = Moment(before[0], head.timestamp + 7)
+    moment = ClearingMoment(before[0], head.timestamp + 7)
     market, raw = moment.maintenance, before[1].state
     found = market.value(raw)
     assert found.worst < 0
@@ -101,18 +101,18 @@ def test_who_is_below_is_called_and_liquidated_after_the_grace(
     number = case.account(TRADER, 5_000)
     case.send(case.trade(number, 0, 10 * UNIT, case.mark(0)))
     k = watched(case, tmp_path)
-    k.step(moved(case, 1_800))
+    k.step(moved(case, 1_780))
     assert k.intents() and "margin call" in k.intents()[0].plan
     [episode] = [each for each in k.episodes("liquidate") if each.account == account_key(str(number))]
     assert "nobody has called it" in episode.blocked_reason
-    k.step(moved(case, 1_800))
-    k.step(moved(case, 1_800))
+    k.step(moved(case, 1_780))
+    k.step(moved(case, 1_780))
     called = view_int(case.anvil.rpc, case.at.house, "calledAt(uint256)", number)
     assert called and done(k, number) == []
     case.anvil.set_timestamp_interval(GRACE)
-    k.step(moved(case, 1_800))
+    k.step(moved(case, 1_780))
     case.anvil.set_timestamp_interval(BLOCK_SECONDS)
-    k.step(moved(case, 1_800))
+    k.step(moved(case, 1_780))
     for _ in range(3):
         k.step(case.hold())
     assert done(k, number) == [("liquidate", "settled")]
@@ -161,7 +161,7 @@ def test_an_account_is_added_to_with_collateral_too(case: ClearinghouseCase, tmp
     steps = protection(str(number), "add_collateral", "WETH")
     k = watched(case, tmp_path, steps)
     k.send([call_of(k.payer, case.at.ether, "mint(address,uint256)", k.payer, 10**20)])
-    k.step(moved(case, 1_800))
+    k.step(moved(case, 1_780))
     k.step(case.hold())
     k.step(case.hold())
     assert ("top_up", "settled") in done(k, number)

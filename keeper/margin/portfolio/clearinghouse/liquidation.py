@@ -18,7 +18,7 @@ HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class LiquidationTerms:
+class SliceTerms:
     """Grace and lapse of a call in seconds; the rest are fractions (18 decimals): the contract's `Terms`."""
 
     grace: int
@@ -43,9 +43,7 @@ class SliceTaken:
     most: int
 
 
-def liquidation_discount(
-    called_at: int, now: int, equity: int, loss: int, terms: LiquidationTerms
-) -> int | str:
+def liquidation_discount(called_at: int, now: int, equity: int, loss: int, terms: SliceTerms) -> int | str:
     """The discount of a liquidation at `now`, as a fraction of the loss; or why there is none."""
     is_called = called_at and now < called_at + terms.lapse
     if now < called_at + terms.grace or not is_called:
@@ -56,7 +54,7 @@ def liquidation_discount(
     return min(terms.discount_start + terms.discount_rise * (now - start) // HOUR, terms.discount_most)
 
 
-def total_off(equity: int, loss: int, discount: int, terms: LiquidationTerms) -> int:
+def total_off(equity: int, loss: int, discount: int, terms: SliceTerms) -> int:
     """What the taker of the whole account gets off: beyond the first discount only equity pays it."""
     least = loss * terms.discount_start // WAD
     return min(loss * discount // WAD, max(equity, least))
@@ -69,7 +67,7 @@ def slice_taken(
     scenario: int,
     share: int,
     discount: int,
-    terms: LiquidationTerms,
+    terms: SliceTerms,
 ) -> SliceTaken:
     """What a liquidation of `share` (18 decimals) does, at the market's moment."""
     before = market.value(account, [scenario])
