@@ -151,7 +151,7 @@ contract Attestation is FundTarget {
         }
         Moment memory at;
         at.time = uint40(block.timestamp);
-        at.change = clearinghouse.mark();
+        at.change = clearinghouse.beginMoment();
         uint256 accounts = clearinghouse.accounts();
         if (accounts > 1 << MOST_DEPTH) revert TooManyAccounts(accounts);
         at.accounts = uint40(accounts);
