@@ -147,6 +147,7 @@ contract Clearinghouse is ReentrancyGuard {
     error InstrumentHalted(uint32 instrument);
     error OnlyReducing();
     error NotBelowMaintenance(uint256 account, uint256 scenario, int256 value);
+    error LosesNothing(uint256 account, uint256 scenario);
     error AlreadyCalled(uint256 account, uint256 since);
     error NotCalled(uint256 account);
     error InGrace(uint256 account, uint256 until);
@@ -310,21 +311,21 @@ contract Clearinghouse is ReentrancyGuard {
     function _requireInitial(uint256 account, int256 cashBefore) private view {
         (, int256 value, uint256 scenario) = worst(account, true);
         if (value < 0) revert BelowInitialMargin(account, value, scenario);
+        _requireCap(account, cashBefore);
+    }
+
+    /// @dev Above initial margin; or in no scenario that lacks margin worse off than before.
+    function _requireMargin(uint256 account, AccountState memory before) private view {
+        (bool yes, int256 value, uint256 scenario) = margin.admits(before, stateNow(account));
+        if (!yes) revert BelowInitialMargin(account, value, scenario);
+        if (value >= 0) _requireCap(account, before.cash);
+    }
+
+    function _requireCap(uint256 account, int256 cashBefore) private view {
         int256 cash = cashOf(account);
         if (cash < cashBefore && cash < -int256(uint256(terms.cashCap))) {
             revert OwesTooMuch(account, uint256(-cash), terms.cashCap);
         }
-    }
-
-    /// @dev Nobody who is below initial margin, and while new risk is stopped nobody at all, becomes worth less in any
-    /// scenario.
-    function _requireMargin(uint256 account, AccountState memory before) private view {
-        (, int256 value,) = worst(account, true);
-        if (value < 0 || paused) {
-            if (margin.fallsNowhere(before, stateNow(account))) return;
-            if (paused) revert OnlyReducing();
-        }
-        _requireInitial(account, before.cash);
     }
 
     // Cash and collateral.
@@ -422,7 +423,9 @@ contract Clearinghouse is ReentrancyGuard {
         if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(instrument);
         AccountState memory ofBuyer = stateNow(buyer);
         AccountState memory ofSeller = stateNow(seller);
+        uint256 interest = openInterest[instrument];
         _exchange(Deal(buyer, seller, instrument, size, price, what.kind, what.underlying));
+        if (paused && openInterest[instrument] > interest) revert OnlyReducing();
         if (what.kind == Kind.Perpetual) markets.matched(what.underlying, price);
         _requireMargin(buyer, ofBuyer);
         _requireMargin(seller, ofSeller);
@@ -560,6 +563,7 @@ contract Clearinghouse is ReentrancyGuard {
         (equity, take.value) = valueIn(account, scenario);
         if (take.value >= 0) revert NotBelowMaintenance(account, scenario, take.value);
         take.loss = equity - take.value;
+        if (take.loss <= 0) revert LosesNothing(account, scenario);
         take.discount = _discount(account, equity, take.loss);
         _takeLegs(take);
         _takeCollaterals(take);

@@ -28,8 +28,8 @@ interface IValuation {
     function equity(Portfolio calldata account) external pure returns (int256);
     function valueIn(Portfolio calldata account, ScenarioSet calldata set, uint256 scenario) external pure returns (int256);
     function worst(Portfolio calldata account, ScenarioSet calldata set) external pure returns (int256 value, uint256 at);
-    function fallsNowhere(Portfolio calldata earlier, Portfolio calldata later, ScenarioSet calldata set)
+    function admits(Portfolio calldata before, Portfolio calldata account, ScenarioSet calldata set)
         external
         pure
-        returns (bool);
+        returns (bool yes, int256 value, uint256 at);
 }
