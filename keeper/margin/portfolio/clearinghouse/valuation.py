@@ -62,10 +62,19 @@ def worst(account: Portfolio, scenarios: ScenarioSet) -> tuple[int, int]:
     return least, values.index(least)
 
 
-def falls_nowhere(earlier: Portfolio, later: Portfolio, scenarios: ScenarioSet) -> bool:
-    """Whether `later` is worth at least what `earlier` is in every scenario."""
-    count = len(scenarios.steps)
-    return all(value_in(later, scenarios, i) >= value_in(earlier, scenarios, i) for i in range(count))
+def admits(before: Portfolio, account: Portfolio, scenarios: ScenarioSet) -> tuple[bool, int, int]:
+    """Whether a change may stand, and `worst` of what the account has become.
+
+    It may where the account is worth no less than before in every scenario in which it is worth less than
+    nothing.
+    """
+    value, at = worst(account, scenarios)
+    allowed = all(
+        found >= 0 or found >= value_in(before, scenarios, i)
+        for i in range(len(scenarios.steps))
+        for found in (value_in(account, scenarios, i),)
+    )
+    return allowed, value, at
 
 
 def line_value(line: LegLine, factor: int, turn: int) -> int:
