@@ -44,7 +44,17 @@ CONTRACTS = (
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""
 CLEARINGHOUSE = tuple(
     f"clearinghouse/{name}"
-    for name in ("Clearinghouse", "Margin", "Markets", "Options", "Orders", "Scenarios", "Valuation")
+    for name in (
+        "Attestation",
+        "Clearinghouse",
+        "Margin",
+        "Markets",
+        "Moments",
+        "Options",
+        "Orders",
+        "Scenarios",
+        "Valuation",
+    )
 )
 """The contracts of our own clearinghouse, in a folder of their own in `contracts/src/` and in `abis/`."""
 SMALL = frozenset({"clearinghouse/Clearinghouse"})
