@@ -43,6 +43,24 @@ contract AttestationTest is AttestedHouse {
         check(dollars.balanceOf(address(this)) == before + BOND, "the bond");
     }
 
+    function test_interestCountsUntilTheMomentAndNoLonger() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 50_000, 0), rich(BOB, 0, 100));
+        vm.prank(vm.addr(BOB));
+        house.withdrawCash(bob, 20_000 * DOLLAR, address(this));
+        vm.warp(block.timestamp + 10 days);
+        house.depositCash(bob, 1);
+        vm.warp(block.timestamp + 10 days);
+        uint256 id = attestation.begin();
+        check(house.cashOf(ann) > 50_000e18 && house.cashOf(bob) < house.stateOf(bob).cash, "both have interest");
+        (Leaf[] memory leaves, AccountState[] memory states) = truths(id);
+        Node[] memory nodes = treeOf(leaves);
+        attestation.post(id, nodes[1]);
+        vm.warp(block.timestamp + 1 hours);
+        house.depositCash(bob, 1);
+        check(!challenged(id, openingOf(nodes, leaves, ann), states[ann]), "the lender");
+        check(!challenged(id, openingOf(nodes, leaves, bob), states[bob]), "the debtor");
+    }
+
     /* EVERY FALSE LEAF IS REFUTED */
 
     /// forge-config: default.fuzz.runs = 45
