@@ -31,10 +31,14 @@ library Cash {
     uint256 private constant YEAR = 365 days;
 
     /// @notice A purse's cash with interest until now.
-    function current(Purse storage purse, Ledger storage ledger, uint256 rate) internal view returns (int256 cash) {
-        cash = purse.cash;
-        if (cash < 0) cash -= int256(_interest(uint256(-cash), rate, block.timestamp - purse.accruedAt));
-        else cash += cash * int256(ledger.index - purse.index) / WAD;
+    function current(Purse storage purse, Ledger storage ledger, uint256 rate) internal view returns (int256) {
+        return withInterest(purse.cash, rate, block.timestamp - purse.accruedAt, ledger.index - purse.index);
+    }
+
+    /// @notice Cash after so many seconds, in which the lending index rose by `rise`.
+    function withInterest(int256 cash, uint256 rate, uint256 time, uint256 rise) internal pure returns (int256) {
+        if (cash < 0) return cash - int256(_interest(uint256(-cash), rate, time));
+        return cash + cash * int256(rise) / WAD;
     }
 
     /// @notice Adds a change of cash to a purse after its interest.

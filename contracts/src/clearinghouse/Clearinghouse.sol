@@ -90,6 +90,9 @@ contract Clearinghouse is ReentrancyGuard {
 
     Cash.Ledger public ledger;
     uint64 public changes;
+    /// @notice Who asks what accounts were at a moment, and how many changes there had been at the last one.
+    address public attestation;
+    uint64 public lastMoment;
     uint256 public accounts;
     mapping(uint256 => Account) private _accounts;
     /// @notice Units of each collateral that an account has.
@@ -190,6 +193,12 @@ contract Clearinghouse is ReentrancyGuard {
         (orders, deleveraging) = (orders_, deleveraging_);
     }
 
+    /// @notice Names, once, the contract that attests solvency.
+    function attestBy(address attestation_) external only(owner) {
+        if (attestation != address(0)) revert NotAllowed();
+        attestation = attestation_;
+    }
+
     function setTerms(Terms calldata next) external only(owner) {
         _setTerms(next);
     }
@@ -255,8 +264,8 @@ contract Clearinghouse is ReentrancyGuard {
         return _accounts[account].calledAt;
     }
 
-    /// @notice The hash of what the account was after so many changes of accounts, and from which change on. Zero where
-    /// that is forgotten.
+    /// @notice The hash of what the account was at a moment, after so many changes of accounts, and from which change on. Zero
+    /// where that is forgotten.
     function stateAfter(uint256 account, uint64 change) external view returns (bytes32 state, uint64 since) {
         uint256 count = pastOf[account];
         for (uint256 i = count; i != 0 && count - i < REMEMBERED; --i) {
@@ -270,10 +279,19 @@ contract Clearinghouse is ReentrancyGuard {
         for (uint256 i; i < amounts.length; ++i) amounts[i] = collateralOf[account][i];
     }
 
+    /// @notice Every account's state of this moment is remembered until fifteen moments later. Not while one changes.
+    function beginMoment() external nonReentrant only(attestation) returns (uint64) {
+        return lastMoment = changes;
+    }
+
+    /// @dev What an account was between two moments nobody asks for, and the next state takes its place: however often an
+    /// account changes, nobody makes it forget what it was at a moment.
     function _remember(uint256 account) private {
         uint64 change = ++changes;
         bytes32 state = keccak256(abi.encode(stateOf(account)));
-        _past[account][pastOf[account]++ % REMEMBERED] = Past(change, uint64(block.number), state);
+        uint256 count = pastOf[account];
+        if (count == 0 || _past[account][(count - 1) % REMEMBERED].change <= lastMoment) pastOf[account] = ++count;
+        _past[account][(count - 1) % REMEMBERED] = Past(change, uint64(block.number), state);
         emit Changed(account, change, state);
     }
 
