@@ -14,6 +14,7 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc, as_dict, as_int
 from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import create_feed, create_zero_first
+from keeper.margin.portfolio.clearinghouse.correlated import joint_rows, wider_rows
 from keeper.margin.portfolio.clearinghouse.scenarios import encode_steps
 from keeper.model.money import WAD
 
@@ -96,26 +97,11 @@ class HouseDeployment:
     errors: Mapping[str, str]
 
 
-def joint_scenarios(underlyings: int, collaterals: int) -> tuple[list[list[int]], int]:
-    """Moves of −1, −½, 0, ½ and 1 width with volatility up, same and down, the first underlying and all
-    collaterals alike, the others with it or half as far; and two wider ones for the initial set only. Rows in
-    ten-thousandths, and how many of them are the maintenance set."""
-
-    def row(step: int, turn: int, others: int) -> list[int]:
-        found: list[int] = []
-        for number in range(underlyings):
-            share = 10 if number == 0 else others
-            found += [step * share // 10, turn, step // 4]
-        return found + [step] * collaterals
-
-    rows = [
-        row(5_000 * step, 10_000 * turn, others)
-        for step in range(-2, 3)
-        for turn in (1, 0, -1)
-        for others in ((10, 5) if step else (10,))
-    ]
-    wider = [row(15_000 * side, 10_000, 10) for side in (-1, 1)]
-    return rows + wider, len(rows)
+def correlations(underlyings: int) -> list[list[float]]:
+    """Of all underlyings and the one collateral, which is the first underlying: three quarters each."""
+    same = {(0, underlyings), (underlyings, 0)}
+    size = range(underlyings + 1)
+    return [[1.0 if i == j or (i, j) in same else 0.75 for j in size] for i in size]
 
 
 def deploy(rpc: LocalRpc, spec: HouseSpec | None = None, deployer: str = ACCOUNTS[0]) -> HouseDeployment:
@@ -203,8 +189,10 @@ def _scenarios(queue: Deployer, spec: HouseSpec, scenarios: str) -> None:
     numbers = [*range(4 * count), 32]
     bounds = [(WAD // 1_000, 3 * WAD, width) for width in (*widths, spec.underlyings[0].widths[0])]
     queue.call(scenarios, "bound(uint256[],(uint64,uint64,uint64)[])", numbers, bounds)
-    rows, maintenance = joint_scenarios(count, 1)
-    queue.call(scenarios, "replace(uint8,uint8,uint8,bytes)", count, 1, maintenance, encode_steps(rows))
+    maintenance = joint_rows(correlations(count), count)
+    rows = [*maintenance, *wider_rows(correlations(count), count)]
+    signature = "replace(uint8,uint8,uint8,bytes)"
+    queue.call(scenarios, signature, count, 1, len(maintenance), encode_steps(rows))
 
 
 def _options(spec: HouseSpec, expiry: int) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
