@@ -24,10 +24,11 @@ struct Policy {
     uint128 trifle;
 }
 
-/// @notice What is still to be had or to be given: of everybody's weight, profit and open size, and what is owed and
-/// unwanted.
+/// @notice What is still to be had or to be given: everybody's weight, the part of it that has size open, profit and open
+/// size, and what is owed and unwanted.
 struct Totals {
     uint256 weight;
+    uint256 closing;
     uint256 profit;
     uint256 size;
     uint256 owed;
@@ -36,7 +37,7 @@ struct Totals {
 
 /// @notice A deleveraging of an instrument. `long` is the side that lost. `counted` is the frozen mark, of a perpetual less
 /// funding. Accounts stand in a list, by their numbers plus one; 0 is its end. `pass` is as the pass began, `left` is now,
-/// but for its weight: that is the next pass's, so far.
+/// but for its weights: those are the next pass's, so far.
 struct Round {
     uint32 instrument;
     bool long;
@@ -276,7 +277,9 @@ contract Deleveraging {
         each.unweighed -= found.size;
         each.left.size += found.size;
         each.left.profit += found.profit;
-        each.left.weight += _weight(each, found);
+        uint256 weight = _weight(each, found);
+        each.left.weight += weight;
+        each.left.closing += weight;
         emit Weighed(id, account, found.size, found.profit, found.equity);
     }
 
@@ -342,8 +345,9 @@ contract Deleveraging {
         if (!each.charging) revert NotAllWeighed(each.unweighed);
         if (count == 0 || count > MOST_CHARGED) revert BadPage(count, MOST_CHARGED);
         Page memory page = Page(each.pass, each.left, false, false);
-        page.bySize = each.passes > MOST_PASSES || page.pass.weight == 0;
-        page.byProfit = page.bySize || page.pass.profit <= page.pass.owed;
+        bool last = each.passes > MOST_PASSES;
+        page.bySize = last || page.pass.closing == 0;
+        page.byProfit = last || page.pass.weight == 0 || page.pass.profit <= page.pass.owed;
         uint64 key = each.next;
         for (; count != 0 && key != 0; --count) key = _charge(each, _winners[id][key], key - 1, page);
         each.left = page.left;
@@ -370,7 +374,9 @@ contract Deleveraging {
             clearinghouse.charge(account, each.instrument, each.long, amount, each.counted);
         }
         if (size != 0 || amount != 0) (stored.profit, stored.equity, stored.open) = (of_.profit, of_.equity, of_.open);
-        left.weight += _weight(each, of_);
+        uint256 weight = _weight(each, of_);
+        left.weight += weight;
+        if (of_.open != 0) left.closing += weight;
         return of_.next;
     }
 
@@ -385,7 +391,7 @@ contract Deleveraging {
         Totals memory pass = page.pass;
         if (each.rule != Rule.Queue) {
             uint256 weight = _weight(each, of_);
-            (uint256 part, uint256 total) = page.bySize ? (size, pass.size) : (weight, pass.weight);
+            (uint256 part, uint256 total) = page.bySize ? (size, pass.size) : (weight, pass.closing);
             size = Math.min(size, _share(pass.unwanted, part, total));
             (part, total) = page.byProfit ? (amount, pass.profit) : (weight, pass.weight);
             amount = Math.min(amount, _share(pass.owed, part, total));
@@ -403,7 +409,7 @@ contract Deleveraging {
         Totals memory left = each.left;
         if (left.unwanted != 0 || (left.owed != 0 && left.profit != 0)) {
             each.pass = left;
-            each.left.weight = 0;
+            (each.left.weight, each.left.closing) = (0, 0);
             (each.charging, each.next) = (true, each.first);
             emit PassBegun(id, ++each.passes, left);
             return;

@@ -150,13 +150,15 @@ def _pass(
     began = replace(left)
     weights = [weight(rule, each, mark) for each in line]
     total = sum(weights)
-    by_size = done.passes > MOST_PASSES or total == 0
-    by_profit = by_size or began.profit <= began.owed
+    closing = sum(own for each, own in zip(line, weights, strict=True) if each.open)
+    is_last = done.passes > MOST_PASSES
+    by_size = is_last or closing == 0
+    by_profit = is_last or total == 0 or began.profit <= began.owed
     after = []
     for winner, own in zip(line, weights, strict=True):
         size, amount = winner.open, winner.profit
         if rule is not DeleveragingRule.QUEUE:
-            part, whole = (size, began.size) if by_size else (own, total)
+            part, whole = (size, began.size) if by_size else (own, closing)
             size = min(size, _share(began.unwanted, part, whole))
             part, whole = (amount, began.profit) if by_profit else (own, total)
             amount = min(amount, _share(began.owed, part, whole))

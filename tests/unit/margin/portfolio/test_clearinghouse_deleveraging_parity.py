@@ -53,7 +53,8 @@ def outcome(number: int, digest: bytes) -> bytes:
     funding = draw() % (2 * 10**9) - 10**9 if is_perpetual else 0
     price = FrozenPrice(mark, mark - funding, is_perpetual)
     is_long = draw() % 2 == 0
-    positions = [_winner(draw, i, price, is_long) for i in range(count)]
+    is_thin = draw() % 2 == 0
+    positions = [_winner(draw, i, price, is_long, is_thin) for i in range(count)]
     share = draw() % 1_200
     profits = (each.size * price.counted - each.cost for each in positions)
     owed = 1 + sum(max(0, each) for each in profits) * share // 1_000
@@ -68,11 +69,14 @@ def outcome(number: int, digest: bytes) -> bytes:
     return _folded(digest, haircut.deficit, haircut.passes)
 
 
-def _winner(draw: Draws, i: int, price: FrozenPrice, is_long: bool) -> WinningPosition:
+def _winner(draw: Draws, i: int, price: FrozenPrice, is_long: bool, is_thin: bool) -> WinningPosition:
     account = draw() % 1_000 * 8 + i
     size = 1 + draw.up_to(10**12, 40)
     size = -size if is_long else size
     cost = size * (draw() % (2 * price.mark + 2))
+    thin = draw.up_to(10**15, 40)
+    if is_thin:
+        cost = size * price.counted - thin
     other = draw.up_to(10**24, 60)
     other -= draw.up_to(10**22, 60)
     return WinningPosition(account, size, cost, None if draw() % 16 == 0 else other)
