@@ -84,7 +84,7 @@ struct Page {
 contract Deleveraging {
     using SafeCast for int256;
 
-    uint256 public constant MOST_WEIGHED = 32;
+    uint256 public constant MOST_WEIGHED = 24;
     uint256 public constant MOST_CHARGED = 64;
     /// @notice After so many passes the rest goes by profit and by size, which needs one.
     uint256 public constant MOST_PASSES = 4;

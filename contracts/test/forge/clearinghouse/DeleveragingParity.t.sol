@@ -123,7 +123,7 @@ contract Counter {
 }
 
 /// @notice Deleveraging takes what `deleveraging.py` takes. Both draw the same cases; tests/unit/margin/portfolio/
-/// clearinghouse/test_deleveraging_parity.py writes what comes of each fifty, and says where they are drawn.
+/// test_clearinghouse_deleveraging_parity.py says what comes of each fifty.
 contract DeleveragingParityTest {
     uint256 private constant CASES = 50;
     uint256 private constant LOSER = 99_999;
@@ -150,6 +150,12 @@ contract DeleveragingParityTest {
             0xe3ca15b63668f96b88231af2f1015b6d5711273393d5c6729eb0786a09daa310
         ];
         for (uint256 i; i < digests.length; ++i) check(_digest(i) == digests[i], "not what Python takes");
+    }
+
+    function test_whereNobodyIsLeftOnTheOtherSideItEndsAtOnce() public {
+        _core.owe(true, 5);
+        _deleveraging.begin(0, true);
+        check(_core.deficit() == 5 && !_core.halted() && _deleveraging.roundOf(0) == 0, "goes on");
     }
 
     function _draw() private returns (uint256) {

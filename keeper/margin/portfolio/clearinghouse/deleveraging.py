@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 WAD = 10**18
-MOST_WEIGHED = 32
+MOST_WEIGHED = 24
 """Accounts that a page weighs at most."""
 MOST_CHARGED = 64
 """Accounts that a page charges at most."""
