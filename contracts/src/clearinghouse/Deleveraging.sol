@@ -4,77 +4,10 @@ pragma solidity 0.8.27;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Clearinghouse} from "./Clearinghouse.sol";
+import {Haircuts, Page, Policy, Round, Rule, Totals, Winner} from "./Haircuts.sol";
 import {IMarkets} from "./Interfaces.sol";
 import {Margin} from "./Margin.sol";
 import {AccountState, Instrument, Kind, Leg, WAD} from "./Types.sol";
-
-/// @notice From whom it is taken: by profit times leverage, by profit, or from the highest rank downwards.
-enum Rule {
-    RiskAware,
-    ProRata,
-    Queue
-}
-
-/// @notice What governance decides.
-/// @param patience How long after a margin call a position that nobody took is closed against the other side.
-/// @param trifle A shortfall of no more is left to the fund at once.
-struct Policy {
-    Rule rule;
-    uint32 patience;
-    uint128 trifle;
-}
-
-/// @notice What is still to be had or to be given: everybody's weight, the part of it that has size open, profit and open
-/// size, and what is owed and unwanted.
-struct Totals {
-    uint256 weight;
-    uint256 closing;
-    uint256 profit;
-    uint256 size;
-    uint256 owed;
-    uint256 unwanted;
-}
-
-/// @notice A deleveraging of an instrument. `long` is the side that lost. `counted` is the frozen mark, of a perpetual less
-/// funding. Accounts stand in a list, by their numbers plus one; 0 is its end. `pass` is as the pass began, `left` is now,
-/// but for its weights: those are the next pass's, so far.
-struct Round {
-    uint32 instrument;
-    bool long;
-    bool perpetual;
-    bool charging;
-    Rule rule;
-    uint8 passes;
-    uint64 mark;
-    int128 counted;
-    uint64 first;
-    uint64 last;
-    uint64 next;
-    uint256 unweighed;
-    uint256 account;
-    Totals pass;
-    Totals left;
-}
-
-/// @notice An account on the winning side: what may yet be taken of its profit, the equity that is left with it, its size
-/// when it was weighed and the part that is not closed, who comes after it, and its rank.
-struct Winner {
-    uint128 profit;
-    uint128 equity;
-    uint64 size;
-    uint64 open;
-    uint64 next;
-    uint128 rank;
-}
-
-/// @dev Of a page of charges: the totals, and whether it charges by profit and closes by size, which always suffices for
-/// what there is.
-struct Page {
-    Totals pass;
-    Totals left;
-    bool byProfit;
-    bool bySize;
-}
 
 /// @title Deleveraging
 /// @notice Who pays what the insurance fund lacks, and against whom positions are closed that nobody takes: the other side
@@ -82,6 +15,7 @@ struct Page {
 /// do every step, and no step can be made impossible by another's.
 /// @dev docs/CLEARINGHOUSE.md has the formulas; `keeper/margin/portfolio/clearinghouse/deleveraging.py` is the same in Python.
 contract Deleveraging {
+    using Haircuts for Winner;
     using SafeCast for int256;
 
     uint256 public constant MOST_WEIGHED = 24;
@@ -272,12 +206,12 @@ contract Deleveraging {
             int256 worth = each.perpetual ? profit : leg.size * int256(each.counted);
             (found.profit, found.equity) = _chargeable(state, uint256(profit), worth);
         }
-        if (each.rule == Rule.Queue) found.rank = _rank(found, each.mark, leg.cost);
+        if (each.rule == Rule.Queue) found.rank = found.rankOf(each.mark, leg.cost);
         _insert(id, each, uint64(account + 1), found, hint);
         each.unweighed -= found.size;
         each.left.size += found.size;
         each.left.profit += found.profit;
-        uint256 weight = _weight(each, found);
+        uint256 weight = found.weight(each.rule, each.mark);
         each.left.weight += weight;
         each.left.closing += weight;
         emit Weighed(id, account, found.size, found.profit, found.equity);
@@ -300,21 +234,6 @@ contract Deleveraging {
         return (uint128(Math.min(profit, equity)), uint128(equity));
     }
 
-    /// @dev ⌈profit · notional / equity⌉, or by plain pro rata the profit.
-    function _weight(Round storage each, Winner memory of_) private view returns (uint256) {
-        if (of_.profit == 0 || each.rule != Rule.RiskAware) return of_.profit;
-        return Math.mulDiv(of_.profit, uint256(of_.size) * each.mark, of_.equity, Math.Rounding.Ceil);
-    }
-
-    /// @dev (profit / |cost|) · (notional / equity), each factor a fraction rounded down and below 2¹²⁸.
-    function _rank(Winner memory of_, uint256 mark, int256 cost) private pure returns (uint128) {
-        if (of_.profit == 0) return 0;
-        uint256 paid = uint256(cost < 0 ? -cost : cost);
-        uint256 gain = Math.min(uint256(of_.profit) * uint256(WAD) / (paid == 0 ? 1 : paid), type(uint128).max);
-        uint256 leverage = Math.min(uint256(of_.size) * mark * uint256(WAD) / of_.equity, type(uint128).max);
-        return uint128(Math.min(gain * leverage / uint256(WAD), type(uint128).max));
-    }
-
     /// @dev A queue is ordered by falling rank, then by number. Where the hint is none that ranks before, it is looked for
     /// from the beginning.
     function _insert(uint256 id, Round storage each, uint64 key, Winner memory found, uint256 hint) private {
@@ -322,19 +241,15 @@ contract Deleveraging {
         uint64 before = uint64(hint);
         uint64 next;
         if (each.rule == Rule.Queue) {
-            if (before != 0 && (list[before].size == 0 || !_ranksBefore(list[before], before, found, key))) before = 0;
+            if (before != 0 && (list[before].size == 0 || !list[before].ranksBefore(before, found, key))) before = 0;
             next = before == 0 ? each.first : list[before].next;
-            while (next != 0 && _ranksBefore(list[next], next, found, key)) (before, next) = (next, list[next].next);
+            while (next != 0 && list[next].ranksBefore(next, found, key)) (before, next) = (next, list[next].next);
         }
         found.next = next;
         list[key] = found;
         if (before == 0) each.first = key;
         else list[before].next = key;
         if (next == 0) each.last = key;
-    }
-
-    function _ranksBefore(Winner storage one, uint64 key, Winner memory other, uint64 otherKey) private view returns (bool) {
-        return one.rank > other.rank || (one.rank == other.rank && key < otherKey);
     }
 
     // Charging: the list from its first to its last, pass after pass, until nothing is owed or nothing is left.
@@ -361,7 +276,7 @@ contract Deleveraging {
     {
         Winner memory of_ = stored;
         Totals memory left = page.left;
-        (uint256 size, uint256 amount) = _parts(each, of_, page);
+        (uint256 size, uint256 amount) = of_.parts(each.rule, each.mark, page);
         if (size != 0) {
             of_.open -= uint64(size);
             (left.unwanted, left.size) = (left.unwanted - size, left.size - size);
@@ -374,34 +289,10 @@ contract Deleveraging {
             clearinghouse.charge(account, each.instrument, each.long, amount, each.counted);
         }
         if (size != 0 || amount != 0) (stored.profit, stored.equity, stored.open) = (of_.profit, of_.equity, of_.open);
-        uint256 weight = _weight(each, of_);
+        uint256 weight = of_.weight(each.rule, each.mark);
         left.weight += weight;
         if (of_.open != 0) left.closing += weight;
         return of_.next;
-    }
-
-    /// @dev What is closed of an account and what it is charged: its part by weight, but no more than it has and than is
-    /// left. A queue takes all that there is.
-    function _parts(Round storage each, Winner memory of_, Page memory page)
-        private
-        view
-        returns (uint256 size, uint256 amount)
-    {
-        (size, amount) = (of_.open, of_.profit);
-        Totals memory pass = page.pass;
-        if (each.rule != Rule.Queue) {
-            uint256 weight = _weight(each, of_);
-            (uint256 part, uint256 total) = page.bySize ? (size, pass.size) : (weight, pass.closing);
-            size = Math.min(size, _share(pass.unwanted, part, total));
-            (part, total) = page.byProfit ? (amount, pass.profit) : (weight, pass.weight);
-            amount = Math.min(amount, _share(pass.owed, part, total));
-        }
-        (size, amount) = (Math.min(size, page.left.unwanted), Math.min(amount, page.left.owed));
-    }
-
-    /// @dev ⌈whole · part / total⌉, 0 of nothing
-    function _share(uint256 whole, uint256 part, uint256 total) private pure returns (uint256) {
-        return total == 0 ? 0 : Math.mulDiv(whole, part, total, Math.Rounding.Ceil);
     }
 
     /// @dev Begins the next pass, or ends the round: nothing is left to do, or nothing to take. Then the rest is the fund's.

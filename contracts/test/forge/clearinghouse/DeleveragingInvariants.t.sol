@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.27;
 
-import {Round, Rule} from "../../../src/clearinghouse/Deleveraging.sol";
+import {Round, Rule} from "../../../src/clearinghouse/Haircuts.sol";
 import {check, vm} from "../StandIns.sol";
-import {Jump} from "./Deleveraging.t.sol";
+import {Jump} from "./Jump.sol";
 
 /// @notice Four traders, a taker and everybody who may begin, weigh and charge, in any order.
 contract Rounds is Jump {

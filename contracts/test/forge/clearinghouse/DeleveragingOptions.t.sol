@@ -4,7 +4,7 @@ pragma solidity 0.8.27;
 import {Deleveraging} from "../../../src/clearinghouse/Deleveraging.sol";
 import {Instrument, Kind, Leg} from "../../../src/clearinghouse/Types.sol";
 import {check, vm} from "../StandIns.sol";
-import {Jump} from "./Deleveraging.t.sol";
+import {Jump} from "./Jump.sol";
 
 /// @notice Options are deleveraged too: their profit is charged in cash, before expiry and after.
 contract DeleveragingOptionsTest is Jump {

@@ -2,7 +2,8 @@
 pragma solidity 0.8.27;
 
 import {Clearinghouse} from "../../../src/clearinghouse/Clearinghouse.sol";
-import {Deleveraging, Policy, Rule} from "../../../src/clearinghouse/Deleveraging.sol";
+import {Deleveraging} from "../../../src/clearinghouse/Deleveraging.sol";
+import {Policy, Rule} from "../../../src/clearinghouse/Haircuts.sol";
 import {IMarkets} from "../../../src/clearinghouse/Interfaces.sol";
 import {Margin} from "../../../src/clearinghouse/Margin.sol";
 import {AccountState, Instrument, Kind, Leg} from "../../../src/clearinghouse/Types.sol";

@@ -1,4 +1,4 @@
-"""Who pays what the clearinghouse's fund lacks: contracts/src/clearinghouse/Deleveraging.sol in integers.
+"""Who pays what the clearinghouse's fund lacks: Deleveraging.sol and Haircuts.sol in integers.
 
 Money has 18 decimals, sizes and prices 9. Shares of a whole are rounded up and capped by what is left, so
 that exactly the whole is taken.
