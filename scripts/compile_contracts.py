@@ -39,8 +39,26 @@ CONTRACTS = (
     "Liquidator",
     "PriceCarrier",
     "UniswapV3Lens",
+    "ClearinghouseLens",
 )
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""
+CLEARINGHOUSE = tuple(
+    f"clearinghouse/{name}"
+    for name in (
+        "Clearinghouse",
+        "Margin",
+        "Markets",
+        "Moments",
+        "Options",
+        "Orders",
+        "Scenarios",
+        "Valuation",
+    )
+)
+"""The contracts of our own clearinghouse, in a folder of their own in `contracts/src/` and in `abis/`."""
+SMALL = frozenset({"clearinghouse/Clearinghouse"})
+"""Contracts compiled for size, as contracts/foundry.toml has it."""
+_REMAPPINGS = (("@openzeppelin/", "node_modules/@openzeppelin/"), ("solady/", "node_modules/solady/"))
 INTERFACES = {
     "ERC20": ("@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol", "IERC20Metadata"),
     "PriceFeed": (
@@ -62,7 +80,11 @@ ROUTED: dict[str, tuple[str, Callable[[], Sequence[Artifact]]]] = {
 
 def compilation(name: str) -> Compilation:
     """How one of our contracts is compiled: for the oldest EVM in use, and the same bytes everywhere."""
-    return Compilation((f"src/{name}.sol",), runs=10_000, evm_version="paris", reproducible_metadata=True)
+    runs = 200 if name in SMALL else 10_000
+    others = _REMAPPINGS if "learinghouse" in name else ()
+    return Compilation(
+        (f"src/{name}.sol",), others, runs=runs, evm_version="paris", reproducible_metadata=True
+    )
 
 
 def artifact_path(name: str) -> Path:
@@ -94,9 +116,10 @@ def artifact_text(name: str) -> str:
     if name in ROUTED:
         return routed_text(name)
     how = compilation(name)
-    contract = compiled(how)[name]
+    short = name.rpartition("/")[2]
+    contract = compiled(how)[short]
     content: dict[str, object] = {
-        "contract": name,
+        "contract": short,
         "compiler": f"solc {compiler_version()}",
         "settings": standard_json(how)["settings"],
         "abi": contract.abi,
@@ -108,7 +131,7 @@ def artifact_text(name: str) -> str:
 
 def main() -> None:
     """Write one artifact for each contract and interface, and say how large it is."""
-    for name in (*CONTRACTS, *INTERFACES, *ROUTED):
+    for name in (*CONTRACTS, *CLEARINGHOUSE, *INTERFACES, *ROUTED):
         text = artifact_text(name)
         artifact_path(name).parent.mkdir(exist_ok=True)
         artifact_path(name).write_text(text)

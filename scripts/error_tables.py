@@ -85,6 +85,17 @@ def elementary_errors(folder: Path) -> dict[str, str]:
     return found
 
 
+# What the clearinghouse answers when somebody else was first, or the account is well.
+CLEARINGHOUSE_NEEDLESS = (
+    "NotBelowMaintenance",
+    "AlreadyCalled",
+    "NotCalled",
+    "DebtIsCovered",
+    "AlreadySettled",
+    "TakesTooMuch",
+)
+
+
 def write(name: str, names: dict[str, str], needless: str | list[str] = "") -> None:
     """One table; every name that is said to be needless (parted by spaces, or a list) must be in it."""
     listed = needless.split() if isinstance(needless, str) else needless
@@ -145,3 +156,9 @@ for entry in filter_abi_by_type("error", json.loads(Path("abis/PerpTakeover.json
     perp["0x" + function_abi_to_4byte_selector(entry).hex()] = entry["name"]
 needless = [perp.get(each, each) for each in PERP_NEEDLESS]
 write("perp_v2", perp, needless)
+
+house = {}
+for contract in sorted(Path("abis/clearinghouse").glob("*.json")):
+    for entry in filter_abi_by_type("error", json.loads(contract.read_text())["abi"]):
+        house["0x" + function_abi_to_4byte_selector(entry).hex()] = str(entry["name"])
+write("clearinghouse", dict(sorted(house.items(), key=lambda each: each[1])), list(CLEARINGHOUSE_NEEDLESS))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from keeper.config import Settings, market_model, read, settings_model
 from keeper.protocols.aave_v3.spec import SPEC as AAVE_V3
+from keeper.protocols.clearinghouse.spec import SPEC as CLEARINGHOUSE
 from keeper.protocols.compound_v3.spec import SPEC as COMPOUND_V3
 from keeper.protocols.liquity.spec import SPEC as LIQUITY
 from keeper.protocols.lyra_avalon.spec import SPEC as LYRA_AVALON
@@ -19,7 +20,16 @@ from keeper.protocols.synthetix_v3.spec import SPEC as SYNTHETIX_V3
 PROTOCOLS: Mapping[str, Spec] = MappingProxyType(
     {
         spec.name: spec
-        for spec in (AAVE_V3, COMPOUND_V3, MORPHO_BLUE, LIQUITY, SYNTHETIX_V3, PERP_V2, LYRA_AVALON)
+        for spec in (
+            AAVE_V3,
+            COMPOUND_V3,
+            MORPHO_BLUE,
+            LIQUITY,
+            SYNTHETIX_V3,
+            PERP_V2,
+            LYRA_AVALON,
+            CLEARINGHOUSE,
+        )
     }
 )
 _TABLES = {spec.name: spec.settings for spec in PROTOCOLS.values()}

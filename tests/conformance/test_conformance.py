@@ -17,6 +17,7 @@ from keeper.localchain.transactions import queue, send_batch
 from tests.conformance.aave_case import AaveCase
 from tests.conformance.avalon_case import AvalonCase
 from tests.conformance.case import Case
+from tests.conformance.clearinghouse_case import ClearinghouseCase
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
 from tests.conformance.morpho_case import MorphoCase
@@ -43,13 +44,14 @@ CASES: dict[str, Callable[[Anvil], Case]] = {
     "lyra-avalon": AvalonCase,
     "perp-v2": PerpCase,
     "perp-2.8.4": PerpCase.of("2.8.4"),
+    "clearinghouse": ClearinghouseCase,
     "aave-3.0.2": AaveCase.of("3.0.2"),
     "aave-3.6": AaveCase.of("3.6"),
 }
 # A price of Synthetix v2 reaches Avalon without the time at which it was told.
 AGED = [name for name in CASES if name != "lyra-avalon"]
-# Whoever takes a position of Perp v2 over puts up margin of his own.
-BORROWING = [name for name in CASES if not name.startswith("perp")]
+# Whoever takes a position of Perp v2 or of the clearinghouse over puts up margin of his own.
+BORROWING = [name for name in CASES if not name.startswith(("perp", "clearinghouse"))]
 CLOSED = [
     ("compound-v3", "supply paused"),
     ("compound-v3", "supply cap"),

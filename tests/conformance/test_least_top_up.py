@@ -32,6 +32,7 @@ STEPS: dict[str, dict[Action, str]] = {
     "perp-v2": {"add_collateral": "USDC"},
     "perp-2.8.4": {"add_collateral": "USDC"},
     "lyra-avalon": {"add_collateral": "sUSD"},
+    "clearinghouse": {"add_collateral": "USDC"},
     **{
         name: {"repay": "USDC", "add_collateral": "WETH"}
         for name in ("morpho-blue", "compound-v3", "aave-3.0.2", "aave-3.6")

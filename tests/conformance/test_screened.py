@@ -39,12 +39,13 @@ def test_whoever_can_be_liquidated_is_valued_exactly_and_others_need_not_be(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "FOLLOWED", 1)
+    monkeypatch.setattr(selection, "SCENARIOS_FROM", 0)
     dice = random.Random(7)
     account = case.near(OTHER)
     case.open(dice, ACCOUNTS_OPENED)
     market = reading(case.anvil, case.toml(), tmp_path)
-    assert market.screen is not None
-    market.screen.least_accounts = 0
+    if market.screen is not None:
+        market.screen.least_accounts = 0
     memory, due, spared = BLANK, set[str](), 0
 
     def happenings() -> Iterator[Callable[[], object]]:

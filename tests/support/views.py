@@ -6,7 +6,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import LocalRpc
 
 
-def view_int(rpc: LocalRpc, target: str, signature: str, *arguments: object) -> int:
-    """A view function's first word as an unsigned integer."""
+def view_int(rpc: LocalRpc, target: str, signature: str, *arguments: object, word: int = 0) -> int:
+    """A word of a view function's answer, the first where none is named, as an unsigned integer."""
     answer = rpc.text("eth_call", {"to": target, "data": calldata(signature, *arguments)}, "latest")
-    return int(answer[2:66], 16)
+    return int(answer[2 + 64 * word : 66 + 64 * word], 16)

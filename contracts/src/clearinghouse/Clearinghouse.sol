@@ -5,7 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {Cash} from "./Cash.sol";
-import {IMarkets} from "./Interfaces.sol";
+import {IListing, IMarkets} from "./Interfaces.sol";
 import {Legs} from "./Legs.sol";
 import {Margin} from "./Margin.sol";
 import {AccountState, Instrument, Kind, Leg, WAD} from "./Types.sol";
@@ -93,7 +93,8 @@ contract Clearinghouse is ReentrancyGuard {
     uint64 public changes;
     uint256 public accounts;
     mapping(uint256 => Account) private _accounts;
-    mapping(uint256 => mapping(uint256 => uint256)) private _collateral;
+    /// @notice Units of each collateral that an account has.
+    mapping(uint256 => mapping(uint256 => uint256)) public collateralOf;
     mapping(uint256 => uint256) public pledged;
     mapping(uint256 => Past[REMEMBERED]) private _past;
     mapping(uint256 => uint256) public pastOf;
@@ -148,6 +149,7 @@ contract Clearinghouse is ReentrancyGuard {
     error InstrumentHalted(uint32 instrument);
     error OnlyReducing();
     error NotBelowMaintenance(uint256 account, uint256 scenario, int256 value);
+    error LosesNothing(uint256 account, uint256 scenario);
     error AlreadyCalled(uint256 account, uint256 since);
     error NotCalled(uint256 account);
     error InGrace(uint256 account, uint256 until);
@@ -228,6 +230,11 @@ contract Clearinghouse is ReentrancyGuard {
         emit OperatorSet(msg.sender, operator, allowed);
     }
 
+    /// @notice Where options are listed and settled.
+    function options() external view returns (address) {
+        return IListing(address(markets)).options();
+    }
+
     function ownerOf(uint256 account) public view returns (address who) {
         who = _accounts[account].owner;
         if (who == address(0)) revert NoSuchAccount(account);
@@ -264,7 +271,7 @@ contract Clearinghouse is ReentrancyGuard {
 
     function _amounts(uint256 account) private view returns (uint256[] memory amounts) {
         amounts = new uint256[](markets.collaterals());
-        for (uint256 i; i < amounts.length; ++i) amounts[i] = _collateral[account][i];
+        for (uint256 i; i < amounts.length; ++i) amounts[i] = collateralOf[account][i];
     }
 
     function _remember(uint256 account) private {
@@ -296,21 +303,21 @@ contract Clearinghouse is ReentrancyGuard {
     function _requireInitial(uint256 account, int256 cashBefore) private view {
         (, int256 value, uint256 scenario) = worst(account, true);
         if (value < 0) revert BelowInitialMargin(account, value, scenario);
+        _requireCap(account, cashBefore);
+    }
+
+    /// @dev Above initial margin; or in no scenario that lacks margin worse off than before.
+    function _requireMargin(uint256 account, AccountState memory before) private view {
+        (bool yes, int256 value, uint256 scenario) = margin.admits(before, stateNow(account));
+        if (!yes) revert BelowInitialMargin(account, value, scenario);
+        if (value >= 0) _requireCap(account, before.cash);
+    }
+
+    function _requireCap(uint256 account, int256 cashBefore) private view {
         int256 cash = cashOf(account);
         if (cash < cashBefore && cash < -int256(uint256(terms.cashCap))) {
             revert OwesTooMuch(account, uint256(-cash), terms.cashCap);
         }
-    }
-
-    /// @dev Nobody who is below initial margin, and while new risk is stopped nobody at all, becomes worth less in any
-    /// scenario.
-    function _requireMargin(uint256 account, AccountState memory before) private view {
-        (, int256 value,) = worst(account, true);
-        if (value < 0 || paused) {
-            if (margin.fallsNowhere(before, stateNow(account))) return;
-            if (paused) revert OnlyReducing();
-        }
-        _requireInitial(account, before.cash);
     }
 
     // Cash and collateral.
@@ -342,7 +349,7 @@ contract Clearinghouse is ReentrancyGuard {
         _take(coin, amount);
         pledged[token] += amount;
         if (pledged[token] > cap) revert CapReached(token, cap);
-        _collateral[account][token] += amount;
+        collateralOf[account][token] += amount;
         emit Deposited(account, token, amount);
         _remember(account);
     }
@@ -391,9 +398,9 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     function _takeCollateral(uint256 account, uint256 token, uint256 amount) private {
-        uint256 there = _collateral[account][token];
+        uint256 there = collateralOf[account][token];
         if (amount > there) revert NotEnough(amount, there);
-        _collateral[account][token] = there - amount;
+        collateralOf[account][token] = there - amount;
     }
 
     // Trades.
@@ -409,7 +416,9 @@ contract Clearinghouse is ReentrancyGuard {
         if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(instrument);
         AccountState memory ofBuyer = stateNow(buyer);
         AccountState memory ofSeller = stateNow(seller);
+        uint256 interest = openInterest[instrument];
         _exchange(Deal(buyer, seller, instrument, size, price, what.kind, what.underlying));
+        if (paused && openInterest[instrument] > interest) revert OnlyReducing();
         if (what.kind == Kind.Perpetual) markets.matched(what.underlying, price);
         _requireMargin(buyer, ofBuyer);
         _requireMargin(seller, ofSeller);
@@ -550,7 +559,8 @@ contract Clearinghouse is ReentrancyGuard {
         (equity, take.value) = valueIn(account, scenario);
         if (take.value >= 0) revert NotBelowMaintenance(account, scenario, take.value);
         take.loss = equity - take.value;
-        take.discount = _discount(account, equity, take.loss);
+        if (take.loss <= 0) revert LosesNothing(account, scenario);
+        take.discount = _discount(account, scenario, equity, take.loss);
         _takeLegs(take);
         _takeCollaterals(take);
         paid = take.worth - _off(equity, take.loss, take.discount) * int256(share) / WAD;
@@ -566,11 +576,16 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     /// @notice The discount of a liquidation now, as a share of the loss. Reverts where the account is not called, or its
-    /// owner still has time.
-    function _discount(uint256 account, int256 equity, int256 loss) private view returns (uint256) {
+    /// owner still has time. Below the hard floor there is no grace: whoever is not called is so at once.
+    function _discount(uint256 account, uint256 scenario, int256 equity, int256 loss) private returns (uint256) {
         Terms storage t = terms;
         uint256 since = _accounts[account].calledAt;
-        if (since == 0 || block.timestamp >= since + t.lapse) revert NotCalled(account);
+        if (since == 0 || block.timestamp >= since + t.lapse) {
+            if (equity * WAD >= loss * int256(uint256(t.hardFloor))) revert NotCalled(account);
+            _accounts[account].calledAt = uint40(block.timestamp);
+            emit MarginCall(account, scenario, equity - loss, block.timestamp + t.grace);
+            return t.discountStart;
+        }
         uint256 from = since + t.grace;
         if (block.timestamp < from) {
             if (equity * WAD >= loss * int256(uint256(t.hardFloor))) revert InGrace(account, from);
@@ -615,11 +630,11 @@ contract Clearinghouse is ReentrancyGuard {
     function _takeCollaterals(Taking memory take) private {
         uint256 count = markets.collaterals();
         for (uint256 i; i < count; ++i) {
-            uint256 part = uint256(_part(int256(_collateral[take.account][i]), take.share));
+            uint256 part = uint256(_part(int256(collateralOf[take.account][i]), take.share));
             if (part == 0) continue;
             take.worth += int256(markets.worth(i, part));
-            _collateral[take.account][i] -= part;
-            _collateral[take.taker][i] += part;
+            collateralOf[take.account][i] -= part;
+            collateralOf[take.taker][i] += part;
         }
     }
 
@@ -647,7 +662,7 @@ contract Clearinghouse is ReentrancyGuard {
         (uint256 owed, uint256 allowed) = debtOf(account);
         if (owed <= allowed) revert DebtIsCovered(owed, allowed);
         _takeCollateral(account, token, amount);
-        _collateral[buyer][token] += amount;
+        collateralOf[buyer][token] += amount;
         paid = markets.worth(token, amount) * (uint256(WAD) - terms.saleDiscount) / uint256(WAD);
         if (paid > mostPaid) revert PaysTooMuch(int256(paid), int256(mostPaid));
         if (cashOf(buyer) < int256(paid)) revert NotEnough(paid, 0);

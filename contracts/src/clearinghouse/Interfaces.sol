@@ -3,6 +3,11 @@ pragma solidity 0.8.27;
 
 import {Instrument, Leg, Line, Pledge, Portfolio, ScenarioSet} from "./Types.sol";
 
+/// @notice Where `Markets` has its options.
+interface IListing {
+    function options() external view returns (address);
+}
+
 /// @notice What the clearinghouse asks of `Markets`. Each reverts where a feed that it needs is stale or out of bounds.
 interface IMarkets {
     function instrument(uint32 id) external view returns (Instrument memory);
@@ -28,8 +33,8 @@ interface IValuation {
     function equity(Portfolio calldata account) external pure returns (int256);
     function valueIn(Portfolio calldata account, ScenarioSet calldata set, uint256 scenario) external pure returns (int256);
     function worst(Portfolio calldata account, ScenarioSet calldata set) external pure returns (int256 value, uint256 at);
-    function fallsNowhere(Portfolio calldata earlier, Portfolio calldata later, ScenarioSet calldata set)
+    function admits(Portfolio calldata before, Portfolio calldata account, ScenarioSet calldata set)
         external
         pure
-        returns (bool);
+        returns (bool yes, int256 value, uint256 at);
 }

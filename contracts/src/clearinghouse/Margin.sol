@@ -46,9 +46,14 @@ contract Margin {
         (value, scenario) = valuation.worst(found, scenarios.set(initial));
     }
 
-    /// @notice Whether an account is worth at least as much in every scenario of the initial set as it was.
-    function fallsNowhere(AccountState calldata earlier, AccountState calldata later) external view returns (bool) {
-        return valuation.fallsNowhere(portfolio(earlier), portfolio(later), scenarios.set(true));
+    /// @notice Whether an account is above initial margin, or in no scenario that lacks margin worse off than before; and the
+    /// least that it is worth in any scenario of the initial set, with that scenario.
+    function admits(AccountState calldata before, AccountState calldata state)
+        external
+        view
+        returns (bool yes, int256 value, uint256 scenario)
+    {
+        return valuation.admits(portfolio(before), portfolio(state), scenarios.set(true));
     }
 
     /// @notice What collateral is worth after haircuts.

@@ -5,14 +5,15 @@ import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step
 
 import {Feed, Feeds, IAggregator} from "./Feeds.sol";
 import {IMarkets} from "./Interfaces.sol";
+import {Listing} from "./Listing.sol";
 import {Marks} from "./Marks.sol";
 import {Quote, Snapshot, Snapshots, Spot, Surface} from "./Snapshots.sol";
-import {Instrument, Kind, Leg, Line, Pledge, WAD} from "./Types.sol";
+import {Instrument, Leg, Line, Pledge, WAD} from "./Types.sol";
 
 /// @notice What markets ask of `Options`.
 interface IOptions {
     function instrument(uint32 id) external view returns (Instrument memory);
-    function termsOf(uint32[] memory ids) external view returns (Instrument[] memory found, uint64[] memory prices);
+    function listings(uint32[] memory ids) external view returns (uint256[] memory);
     function settlement(uint8 underlying, uint40 expiry) external view returns (bool done, uint64 price);
     function averaged(uint8 underlying, uint40 expiry) external view returns (uint256 settled, uint256 open);
 }
@@ -27,6 +28,7 @@ interface IDecimals {
 /// @dev Order: what there is; prices; funding; portfolios; governance. docs/CLEARINGHOUSE.md has the formulas.
 contract Markets is IMarkets, Ownable2Step {
     using Feeds for Feed;
+    using Listing for uint256;
 
     /// @param index Its price (18 decimals at most); the decimals are read from it.
     /// @param band How far the mark may be from the index, a fraction of it.
@@ -153,8 +155,9 @@ contract Markets is IMarkets, Ownable2Step {
     function markOf(uint32 id) external view returns (uint64) {
         Leg[] memory legs = new Leg[](1);
         legs[0].instrument = id;
-        (Instrument[] memory instruments, uint64[] memory prices) = _termsOf(legs);
-        (Line memory line,) = Snapshots.line(_partly(instruments, prices), instruments[0], prices[0]);
+        uint256[] memory listings = _listings(legs);
+        Line memory line;
+        Snapshots.fill(line, _partly(listings), listings[0]);
         uint256 mark = Snapshots.markOf(line);
         if (mark > type(uint64).max) revert BadTerms();
         return uint64(mark);
@@ -210,8 +213,9 @@ contract Markets is IMarkets, Ownable2Step {
 
     /// @notice Each leg at present terms, and what closing them all costs.
     function lines(Leg[] calldata legs) external view returns (Line[] memory found, uint256 contingency) {
-        (Instrument[] memory instruments, uint64[] memory prices) = _termsOf(legs);
-        return Snapshots.lines(_partly(instruments, prices), instruments, prices, legs);
+        Leg[] memory copied = legs;
+        uint256[] memory listings = _listings(copied);
+        return Snapshots.lines(_partly(listings), listings, copied);
     }
 
     /// @notice What amounts of all collaterals are worth after haircuts; none for an amount of 0.
@@ -250,36 +254,30 @@ contract Markets is IMarkets, Ownable2Step {
         return Quote(priceOf(id), terms.step, terms.haircut, terms.further);
     }
 
-    function _termsOf(Leg[] memory legs) private view returns (Instrument[] memory, uint64[] memory) {
+    function _listings(Leg[] memory legs) private view returns (uint256[] memory) {
         uint32[] memory ids = new uint32[](legs.length);
         for (uint256 i; i < legs.length; ++i) ids[i] = legs[i].instrument;
-        return options.termsOf(ids);
+        return options.listings(ids);
     }
 
-    /// @dev A snapshot that has what these instruments need.
-    function _partly(Instrument[] memory instruments, uint64[] memory prices) private view returns (Snapshot memory at) {
+    /// @dev A snapshot that has what these need.
+    function _partly(uint256[] memory listings) private view returns (Snapshot memory at) {
         at.spots = new Spot[](_underlyings.length);
-        at.surfaces = new Surface[](instruments.length);
+        uint256[] memory expiries = new uint256[](listings.length);
         uint256 count;
-        for (uint256 i; i < instruments.length; ++i) {
-            if (prices[i] != 0) continue;
-            Instrument memory terms = instruments[i];
-            if (terms.underlying >= at.spots.length) revert NoSuchUnderlying(terms.underlying);
-            if (at.spots[terms.underlying].index == 0) at.spots[terms.underlying] = spotOf(terms.underlying);
-            if (terms.kind == Kind.Perpetual) continue;
+        for (uint256 i; i < listings.length; ++i) {
+            uint256 listing = listings[i];
+            if (listing.priceOf() != 0) continue;
+            uint8 id = listing.underlyingOf();
+            if (id >= at.spots.length) revert NoSuchUnderlying(id);
+            if (at.spots[id].index == 0) at.spots[id] = spotOf(id);
+            if (listing.expiryOf() == 0) continue;
             uint256 k;
-            while (k < count && !_isOf(at.surfaces[k], terms)) ++k;
-            if (k == count) at.surfaces[count++] = surfaceOf(terms.underlying, terms.expiry);
+            while (k < count && expiries[k] != listing.surfaceOf()) ++k;
+            if (k == count) expiries[count++] = listing.surfaceOf();
         }
-        Surface[] memory surfaces = at.surfaces;
-        // `count` is at most the length there is.
-        assembly ("memory-safe") {
-            mstore(surfaces, count)
-        }
-    }
-
-    function _isOf(Surface memory surface, Instrument memory terms) private pure returns (bool) {
-        return surface.expiry == terms.expiry && surface.underlying == terms.underlying;
+        at.surfaces = new Surface[](count);
+        for (uint256 k; k < count; ++k) at.surfaces[k] = surfaceOf(uint8(expiries[k]), uint40(expiries[k] >> 8));
     }
 
     // Governance.

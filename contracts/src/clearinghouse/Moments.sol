@@ -4,7 +4,7 @@ pragma solidity 0.8.27;
 import {Markets} from "./Markets.sol";
 import {Options} from "./Options.sol";
 import {Quote, Snapshot, Snapshots, Spot, Surface} from "./Snapshots.sol";
-import {Instrument, Leg, Line, Pledge} from "./Types.sol";
+import {Leg, Line, Pledge} from "./Types.sol";
 
 /// @title Moments
 /// @notice All that the value of accounts hangs on at a moment, and lines and pledges at a moment that is past: by the
@@ -45,8 +45,7 @@ contract Moments {
     {
         uint32[] memory ids = new uint32[](legs.length);
         for (uint256 i; i < legs.length; ++i) ids[i] = legs[i].instrument;
-        (Instrument[] memory instruments, uint64[] memory prices) = options.termsOf(ids);
-        return Snapshots.lines(at, instruments, prices, legs);
+        return Snapshots.lines(at, options.listings(ids), legs);
     }
 
     /// @notice `Markets.pledges` at a moment's terms.

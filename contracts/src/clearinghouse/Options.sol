@@ -4,6 +4,7 @@ pragma solidity 0.8.27;
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 
 import {Feed, Feeds} from "./Feeds.sol";
+import {Listing} from "./Listing.sol";
 import {Instrument, Kind, WAD} from "./Types.sol";
 
 /// @notice What options ask of `Markets`.
@@ -20,6 +21,7 @@ interface IIndexes {
 /// `keeper/margin/portfolio/clearinghouse/settlement.py` is the same in Python.
 contract Options is Ownable2Step {
     using Feeds for Feed;
+    using Listing for uint256;
 
     /// @param price What it is settled at, 0 before. `last` is until when it is averaged, 0 before the first observation.
     /// @param gap The longest time that one observation stands for, in seconds.
@@ -59,7 +61,7 @@ contract Options is Ownable2Step {
     uint32 public constant FIRST = 8;
 
     IIndexes public immutable markets;
-    Instrument[] private _options;
+    uint256[] private _options;
     mapping(bytes32 terms => uint32) private _numbers;
     mapping(uint8 underlying => mapping(uint40 time => Expiry)) private _expiries;
     mapping(uint8 underlying => uint40[]) private _live;
@@ -71,25 +73,32 @@ contract Options is Ownable2Step {
     // What there is.
 
     /// @notice What a number stands for, a perpetual's too.
-    function instrument(uint32 id) public view returns (Instrument memory) {
-        if (id < FIRST) return Instrument(Kind.Perpetual, uint8(id), 0, 0);
-        if (id - FIRST >= _options.length) revert NoSuchOption(id);
-        return _options[id - FIRST];
+    function instrument(uint32 id) external view returns (Instrument memory) {
+        return _listing(id).unpack();
     }
 
-    /// @notice What numbers stand for, and what each is settled at, 0 where it is not.
-    function termsOf(uint32[] calldata ids)
-        external
-        view
-        returns (Instrument[] memory found, uint64[] memory prices)
-    {
-        found = new Instrument[](ids.length);
-        prices = new uint64[](ids.length);
+    /// @notice What numbers stand for, with what each is settled at: see `Listing`.
+    function listings(uint32[] calldata ids) external view returns (uint256[] memory found) {
+        found = new uint256[](ids.length);
+        uint256 last;
+        uint64 price;
         for (uint256 i; i < ids.length; ++i) {
-            Instrument memory terms = instrument(ids[i]);
-            found[i] = terms;
-            if (terms.kind != Kind.Perpetual) prices[i] = _expiries[terms.underlying][terms.expiry].price;
+            uint256 listing = _listing(ids[i]);
+            found[i] = listing;
+            if (ids[i] < FIRST) continue;
+            // Neighbours mostly expire together.
+            if (listing.surfaceOf() != last) {
+                last = listing.surfaceOf();
+                price = _expiries[listing.underlyingOf()][listing.expiryOf()].price;
+            }
+            if (price != 0) found[i] = listing.with(price);
         }
+    }
+
+    function _listing(uint32 id) private view returns (uint256) {
+        if (id < FIRST) return uint256(id) << 8;
+        if (id - FIRST >= _options.length) revert NoSuchOption(id);
+        return _options[id - FIRST];
     }
 
     /// @notice The number of an option, 0 where it is not listed.
@@ -119,7 +128,7 @@ contract Options is Ownable2Step {
 
     /// @notice What has been averaged already, as a part of the forward (9 decimals, rounded down), and the share of the
     /// window that has not (18 decimals, rounded down).
-    function averaged(uint8 underlying, uint40 time) external view returns (uint256 settled, uint256 open) {
+    function averaged(uint8 underlying, uint40 time) external view returns (uint256 settled, uint256 left) {
         Expiry storage at = _known(underlying, time);
         (uint256 sum, uint256 last) = (at.sum, at.last);
         if (last == 0) return (0, uint256(WAD));
@@ -147,7 +156,7 @@ contract Options is Ownable2Step {
         if (terms.kind == Kind.Perpetual || terms.strike == 0 || terms.strike % tick != 0) revert BadTerms();
         if (terms.strike > uint64(type(int64).max)) revert BadTerms();
         id = uint32(FIRST + _options.length);
-        _options.push(terms);
+        _options.push(Listing.pack(terms));
         _numbers[keccak256(abi.encode(terms))] = id;
         emit Listed(id, terms.kind, terms.underlying, terms.expiry, terms.strike);
     }

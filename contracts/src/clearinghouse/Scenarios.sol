@@ -172,21 +172,21 @@ contract Scenarios is IScenarios, Ownable2Step {
     }
 
     function _target(bytes memory data, uint256 width, uint256 r) private view returns (uint256 target) {
-        Bound memory bound = _bounds[width];
-        Limits memory limit = limits;
+        Bound memory within = _bounds[width];
+        Limits memory step = limits;
         uint256 before = _number(data, 2 * WIDTHS + width);
         // Rounded inwards.
-        uint256 least = (before * (uint256(WAD) - limit.down) + uint256(WAD) - 1) / uint256(WAD);
-        uint256 most = _grown(before, limit.up);
-        if (least < bound.floor) least = bound.floor;
-        if (most > bound.ceiling) most = bound.ceiling;
+        uint256 least = (before * (uint256(WAD) - step.down) + uint256(WAD) - 1) / uint256(WAD);
+        uint256 most = _grown(before, step.up);
+        if (least < within.floor) least = within.floor;
+        if (most > within.ceiling) most = within.ceiling;
         if (r < least || r > most) revert OutOfBounds(width, r, least, most);
 
-        target = _grown(_number(data, WIDTHS + width), limit.replenish);
-        uint256 full = _grown(r, limit.buffer);
+        target = _grown(_number(data, WIDTHS + width), step.replenish);
+        uint256 full = _grown(r, step.buffer);
         if (target > full) target = full;
         if (target < r) target = r;
-        if (target > bound.ceiling) target = bound.ceiling;
+        if (target > within.ceiling) target = within.ceiling;
     }
 
     // Governance.
@@ -285,21 +285,32 @@ contract Scenarios is IScenarios, Ownable2Step {
         return ScenarioSet(sets.underlyings, sets.collaterals, steps, _widths(sets, block.timestamp));
     }
 
+    /// @dev `unchecked`: numbers of widths are small, and widths are below 2^64.
     function _widths(Sets memory sets, uint256 time) private view returns (uint256[] memory found) {
         Ramp memory way = ramp;
         bytes memory data = SSTORE2.read(way.data, 0, 16 * WIDTHS);
-        found = new uint256[](4 * uint256(sets.underlyings) + sets.collaterals);
-        for (uint256 i; i < found.length; ++i) found[i] = _present(data, _width(sets, i), way, time);
+        uint256 ofUnderlyings = 4 * uint256(sets.underlyings);
+        uint256 count = ofUnderlyings + sets.collaterals;
+        found = new uint256[](count);
+        bool moving = time < way.end;
+        unchecked {
+            for (uint256 i; i < count; ++i) {
+                uint256 width = i < ofUnderlyings ? i : 4 * MOST_UNDERLYINGS + i - ofUnderlyings;
+                found[i] = moving ? _present(data, width, way, time) : _number(data, WIDTHS + width);
+            }
+        }
     }
 
-    /// @dev from + (to - from) * (time - start) / (end - start), rounded up.
+    /// @dev from + (to - from) * (time - start) / (end - start), rounded up. `unchecked`: widths are below 2^64, times
+    /// below 2^40.
     function _present(bytes memory data, uint256 width, Ramp memory way, uint256 time) private pure returns (uint256) {
-        uint256 to = _number(data, WIDTHS + width);
+        (uint256 from, uint256 to) = (_number(data, width), _number(data, WIDTHS + width));
         if (time >= way.end) return to;
-        uint256 from = _number(data, width);
         if (time <= way.start) return from;
-        (uint256 gone, uint256 whole) = (time - way.start, way.end - way.start);
-        return (from * (whole - gone) + to * gone + whole - 1) / whole;
+        unchecked {
+            (uint256 gone, uint256 whole) = (time - way.start, uint256(way.end) - way.start);
+            return (from * (whole - gone) + to * gone + whole - 1) / whole;
+        }
     }
 
     function _width(Sets memory sets, uint256 i) private pure returns (uint256) {

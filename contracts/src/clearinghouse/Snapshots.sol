@@ -2,6 +2,7 @@
 pragma solidity 0.8.27;
 
 import {Black76} from "./Black76.sol";
+import {Listing} from "./Listing.sol";
 import {Instrument, Kind, Leg, Line, PRICE_TO_WAD, Pledge, WAD} from "./Types.sol";
 
 /// @notice An underlying at a moment: prices with 9 decimals, funding as a perpetual's buyer has paid it, and the shares
@@ -45,57 +46,51 @@ struct Snapshot {
 /// has only what is needed.
 /// @dev `keeper/margin/portfolio/clearinghouse/markets.py` is the same in Python.
 library Snapshots {
+    using Listing for uint256;
+
     error NotInSnapshot(uint8 underlying, uint40 expiry);
 
     /// @dev A strike's volatility is within these of the one at the money.
     int256 internal constant LEAST_TURN = 0.5e18;
     int256 internal constant MOST_TURN = 2e18;
 
-    /// @notice Each leg at the snapshot's terms, and what closing them all costs. `prices` are what an instrument's expiry
-    /// is settled at, 0 where it is not.
-    function lines(Snapshot memory at, Instrument[] memory instruments, uint64[] memory prices, Leg[] memory legs)
+    /// @notice Each leg at the snapshot's terms, and what closing them all costs. `listings` stand beside the legs.
+    function lines(Snapshot memory at, uint256[] memory listings, Leg[] memory legs)
         internal
         pure
         returns (Line[] memory found, uint256 contingency)
     {
         found = new Line[](legs.length);
         for (uint256 i; i < legs.length; ++i) {
-            Instrument memory terms = instruments[i];
-            Leg memory leg = legs[i];
-            bool going;
-            (found[i], going) = line(at, terms, prices[i]);
-            found[i].size = leg.size;
-            if (!going) continue;
-            Spot memory here = at.spots[terms.underlying];
-            if (terms.kind == Kind.Perpetual) found[i].carried = leg.cost + int256(leg.size) * here.funding;
-            contingency += _closing(here, terms.kind, leg.size);
+            (Leg memory leg, Line memory each) = (legs[i], found[i]);
+            each.size = leg.size;
+            if (!fill(each, at, listings[i])) continue;
+            Spot memory here = at.spots[each.underlying];
+            if (each.kind == Kind.Perpetual) each.carried = leg.cost + int256(leg.size) * here.funding;
+            contingency += _closing(here, each.kind, leg.size);
         }
     }
 
-    /// @notice An instrument's line, without size and carried, and whether it is going. An option of an expiry that the
+    /// @notice Fills an instrument's line in, but for size and carried; whether it is going. An option of an expiry that the
     /// snapshot does not have is worth what it was settled at, in every scenario, and costs nothing to close.
-    function line(Snapshot memory at, Instrument memory terms, uint64 price)
-        internal
-        pure
-        returns (Line memory found, bool going)
-    {
-        found.kind = terms.kind;
-        found.underlying = terms.underlying;
-        found.strike = terms.strike;
+    function fill(Line memory found, Snapshot memory at, uint256 listing) internal pure returns (bool) {
+        Instrument memory terms = listing.unpack();
+        (found.kind, found.underlying, found.strike) = (terms.kind, terms.underlying, terms.strike);
         if (terms.kind == Kind.Perpetual) {
-            found.price = spot(at, terms).mark;
-            return (found, true);
+            found.price = _spot(at, terms).mark;
+            return true;
         }
         (bool has, Surface memory surface) = _surface(at, terms);
         if (!has) {
+            uint64 price = listing.priceOf();
             if (price == 0) revert NotInSnapshot(terms.underlying, terms.expiry);
             (found.price, found.settled) = (price, price);
-            return (found, false);
+            return false;
         }
-        going = true;
-        found.price = spot(at, terms).index;
+        found.price = _spot(at, terms).index;
         (found.settled, found.open) = (surface.settled, surface.open);
         found.deviation = deviation(surface, found.price, terms.strike);
+        return true;
     }
 
     /// @notice The price of an instrument: a perpetual's mark, an option's Black-76 price rounded down to 9 decimals.
@@ -117,15 +112,17 @@ library Snapshots {
     }
 
     /// @notice atTheMoney * (1 + skew * (strike - index) / index), the factor rounded down and then between a half and
-    /// twice; the product rounded down.
+    /// twice; the product rounded down. `unchecked`: |skew| is at most 10^19, prices are below 2^63.
     function volatility(Surface memory surface, uint256 index, uint256 strike) internal pure returns (uint256) {
-        int256 product = surface.skew * (int256(strike) - int256(index));
-        int256 turn = product / int256(index);
-        if (product < 0 && turn * int256(index) != product) --turn;
-        turn += WAD;
-        if (turn < LEAST_TURN) turn = LEAST_TURN;
-        if (turn > MOST_TURN) turn = MOST_TURN;
-        return surface.atTheMoney * uint256(turn) / uint256(WAD);
+        unchecked {
+            int256 product = surface.skew * (int256(strike) - int256(index));
+            int256 turn = product / int256(index);
+            if (product < 0 && turn * int256(index) != product) --turn;
+            turn += WAD;
+            if (turn < LEAST_TURN) turn = LEAST_TURN;
+            if (turn > MOST_TURN) turn = MOST_TURN;
+            return surface.atTheMoney * uint256(turn) / uint256(WAD);
+        }
     }
 
     /// @notice What amounts of all collaterals are worth after haircuts, each rounded down once; none for an amount of 0.
@@ -148,9 +145,11 @@ library Snapshots {
         return counted * quote.price / uint256(WAD) / uint256(WAD);
     }
 
-    function spot(Snapshot memory at, Instrument memory terms) internal pure returns (Spot memory found) {
-        if (terms.underlying < at.spots.length) found = at.spots[terms.underlying];
-        if (found.index == 0) revert NotInSnapshot(terms.underlying, 0);
+    function _spot(Snapshot memory at, Instrument memory terms) private pure returns (Spot memory) {
+        if (terms.underlying >= at.spots.length || at.spots[terms.underlying].index == 0) {
+            revert NotInSnapshot(terms.underlying, 0);
+        }
+        return at.spots[terms.underlying];
     }
 
     /// @dev |size| * index * rate, rounded up.

@@ -155,3 +155,4 @@ class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     owner_payments: optional.OwnerPayments[S] | None = None
     unsized_cures: optional.UnsizedCures[S, A] | None = None
     pulled: optional.PulledPricing[S] | None = None
+    scenario_screener: optional.ScenarioScreener[S] | None = None

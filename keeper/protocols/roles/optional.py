@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from keeper.book.screening.bounds import HealthBounds
 from keeper.book.source import A_contra, S_contra
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
@@ -125,6 +126,15 @@ class Upkeep(Protocol[S_contra, A_contra]):
         answers: Mapping[Call, Answer],
     ) -> list[Offer] | Blocked:
         """Paid work, best first; or why nobody can do it now."""
+
+
+class ScenarioScreener(Protocol[S_contra]):
+    """Bounds for portfolios whose requirement is no sum over factors: by all scenarios at once."""
+
+    def health_bounds(
+        self, state: S_contra, records: Sequence[bytes], timestamps: Sequence[int]
+    ) -> HealthBounds:
+        """Bounds of the health of every row of records that hold at each of these times."""
 
 
 class Chores(Protocol[S_contra, A_contra]):

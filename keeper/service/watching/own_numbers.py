@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import structlog
 
+from keeper.book.screening.bounds import HealthBounds
 from keeper.model.valuation import Valuation
 from keeper.protocols.roles.market import PricedAsset
 from keeper.service.markets import Market
@@ -40,24 +41,16 @@ def own_numbers(
     """Our own numbers: of all accounts, or of those that screening and the sample choose; and the parts of
     the market that no arithmetic takes, with the reason."""
     state, book, adapter, head = market.book.state, market.book, market.adapter, at.head
-    screen, screener = market.screen, adapter.screener
-    if watch.everything or screen is None or screener is None:
+    near = None if watch.everything else _bounds(market, watch, head.timestamp, next_timestamp)
+    if near is None:
         chosen = records_of(market, book.accounts, at)
         own, failed = exact_valuations(market, chosen, head.timestamp)
         nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
         selected, growth = Selected(NO_ROWS, NO_ROWS), selection.FAR
     else:
-        factors = sorted(book.columns.factors)
-        now = screener.weights(state, head.timestamp, factors)
-        then = screener.weights(state, next_timestamp or head.timestamp, factors)
-        assert now is not None and then is not None, "a version that is known has weights"
-        now = replace(now, drift=selection.drift(now, then))
-        growth = selection.growth(now.drift, signed=book.columns.signed)
-        groups = market.groups(factors, len(now.equity))
-        near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
-        unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
+        bounds, unbounded, growth = near
         selected = selection.select(
-            book, near, unbounded, watch, lambda account: adapter.explainer.unit_worth(state, account)
+            book, bounds, unbounded, watch, lambda account: adapter.explainer.unit_worth(state, account)
         )
         accounts = dict.fromkeys([*_accounts(market, selected.rows), *views])
         chosen = records_of(market, accounts, at)
@@ -73,6 +66,30 @@ def own_numbers(
         next_block=coming,
     )
     return valued, {**also, **failed}
+
+
+def _bounds(
+    market: Market, watch: Watch, timestamp: int, next_timestamp: int | None
+) -> tuple[HealthBounds, Iterable[int], float] | None:
+    """Bounds of the accounts that may be below a threshold, the rows that have none, and the ratio above a
+    level within which a health may fall below it by the next block. None where every account is valued."""
+    state, book, adapter = market.book.state, market.book, market.adapter
+    times = [timestamp, next_timestamp or timestamp]
+    if adapter.scenario_screener is not None:
+        if len(book.rows) < selection.SCENARIOS_FROM:
+            return None
+        return adapter.scenario_screener.health_bounds(state, book.rows.records, times), (), selection.FAR
+    screen, screener = market.screen, adapter.screener
+    if screen is None or screener is None:
+        return None
+    factors = sorted(book.columns.factors)
+    now, then = (screener.weights(state, each, factors) for each in times)
+    assert now is not None and then is not None, "a version that is known has weights"
+    now = replace(now, drift=selection.drift(now, then))
+    growth = selection.growth(now.drift, signed=book.columns.signed)
+    groups = market.groups(factors, len(now.equity))
+    near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
+    return near, book.columns.unbounded | book.columns.rows_with(now.unbounded), growth
 
 
 def exact_valuations(

@@ -29,6 +29,8 @@ FOLLOWED = 64
 FAR = 2.0
 # Accounts compared before a market may be acted in.
 START_SAMPLE = 64
+# Portfolios are bounded by scenarios from so many accounts on; fewer are all valued exactly.
+SCENARIOS_FROM = 128
 # Two units in the last place of a health scaled 1e18: what bounds in real numbers leave out.
 _ROUNDING = 4e-18
 

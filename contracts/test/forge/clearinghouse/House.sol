@@ -85,6 +85,8 @@ abstract contract House {
     uint32 internal call;
     uint32 internal put;
     uint64 private _nonce;
+    uint256 private _maker;
+    uint256 private _taker;
 
     function build() internal {
         vm.warp(BEGIN);
@@ -208,6 +210,13 @@ abstract contract House {
         Signed memory bought = signed(key, buyer, instrument, size, price);
         Signed memory sold = signed(other, seller, instrument, -size, price);
         orders.trade(bought, sold, uint64(size));
+    }
+
+    /// @dev The index and the last match come to a price in whole dollars.
+    function moved(uint256 price) internal {
+        if (_maker == 0) (_maker, _taker) = (rich(0x3A, 1e8, 0), rich(0x7A, 1e8, 0));
+        eth.set(int256(price * 1e8));
+        traded(0x3A, _maker, 0x7A, _taker, ETH, 1, uint64(price * 1e9));
     }
 
     /// @dev All cash, less what perpetuals cost, with interest that waits and the fund, less what is still missing: it must

@@ -1,0 +1,1 @@
+"""Our own clearinghouse: portfolio margin by joint scenarios, proved by a witness (docs/CLEARINGHOUSE.md)."""
