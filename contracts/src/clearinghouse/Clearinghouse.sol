@@ -494,6 +494,10 @@ contract Clearinghouse is ReentrancyGuard {
                 ? (price > strike ? price - strike : 0)
                 : (strike > price ? strike - price : 0);
             paid += leg.size * int256(intrinsic);
+            if (leg.size < 0 && intrinsic != 0) {
+                Account storage each = _accounts[account];
+                (each.blamed, each.blamedLong, each.blames) = (leg.instrument, false, true);
+            }
             settled[leg.instrument][leg.size > 0] += uint256(int256(leg.size > 0 ? leg.size : -leg.size));
             legs[i - 1] = legs[legs.length - 1];
             legs.pop();
