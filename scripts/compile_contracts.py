@@ -47,6 +47,7 @@ CLEARINGHOUSE = tuple(
     for name in (
         "Attestation",
         "Clearinghouse",
+        "Deleveraging",
         "Margin",
         "Markets",
         "Moments",

@@ -73,6 +73,7 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     uint256 private constant REMEMBERED = 16;
+    uint32 public constant NOBODY = type(uint32).max;
 
     IERC20 public immutable cashToken;
     uint256 private immutable _cashUnit;
@@ -101,10 +102,11 @@ contract Clearinghouse is ReentrancyGuard {
     mapping(uint256 => Past[REMEMBERED]) private _past;
     mapping(uint256 => uint256) public pastOf;
     mapping(address => mapping(address => bool)) public isOperator;
-    /// @notice Sum of long sizes of an instrument, which is that of short ones.
+    /// @notice Sum of long sizes of an instrument, which is that of short ones; and how much of each side is settled.
     mapping(uint32 => uint256) public openInterest;
+    mapping(uint32 => mapping(bool => uint256)) public settled;
     /// @notice Losses that the fund could not pay, by the instrument and the side (long or not) that lost: the other side
-    /// pays for them.
+    /// pays for them. Under `NOBODY`, not long, stands what nobody was left to pay for: the deficit.
     mapping(uint32 => mapping(bool => uint256)) public shortfall;
     /// @notice Instruments that deleverage: nobody else changes a position in them meanwhile.
     mapping(uint32 => bool) public halted;
@@ -125,8 +127,10 @@ contract Clearinghouse is ReentrancyGuard {
     event CollateralSold(uint256 indexed account, uint256 indexed buyer, uint256 token, uint256 amount, uint256 paid);
     event FundPaid(uint256 indexed account, uint256 amount);
     event Shortfall(uint256 indexed account, uint32 indexed instrument, bool long, uint256 amount);
+    event Repaid(uint32 indexed instrument, bool long, uint256 amount);
+    event WrittenOff(uint32 indexed instrument, bool long, uint256 amount);
     event Charged(uint256 indexed account, uint32 indexed instrument, bool long, uint256 amount);
-    event Closed(uint256 indexed account, uint32 indexed instrument, int256 size, uint256 price);
+    event Closed(uint256 indexed account, uint256 indexed other, uint32 indexed instrument, int256 size, int256 counted);
     event Halted(uint32 indexed instrument, bool halted);
     event Contributed(address indexed from, uint256 amount);
     event Paused(bool paused);
@@ -383,6 +387,7 @@ contract Clearinghouse is ReentrancyGuard {
     function contribute(uint256 units) external nonReentrant {
         _take(cashToken, units);
         ledger.fund += units * _cashUnit;
+        repay(NOBODY, false);
         emit Contributed(msg.sender, units);
     }
 
@@ -461,15 +466,18 @@ contract Clearinghouse is ReentrancyGuard {
         openInterest[instrument] = openInterest[instrument] + uint256(long) - uint256(before > 0 ? before : int256(0));
     }
 
+    function _isGoing(uint32 instrument) private view returns (bool) {
+        return !halted[instrument] && shortfall[instrument][true] + shortfall[instrument][false] == 0;
+    }
+
     function _requireGoing(uint32 instrument) private view {
-        if (halted[instrument] || shortfall[instrument][true] + shortfall[instrument][false] != 0) {
-            revert InstrumentHalted(instrument);
-        }
+        if (!_isGoing(instrument)) revert InstrumentHalted(instrument);
     }
 
     // Settlement.
 
-    /// @notice Turns the profit and loss of an account's perpetuals into cash, at their marks, as anybody may.
+    /// @notice Turns the profit and loss of an account's perpetuals into cash, at their marks, as anybody may. What stands in
+    /// an instrument that deleverages stays.
     function realize(uint256 account) external nonReentrant {
         ownerOf(account);
         Leg[] storage legs = _accounts[account].legs;
@@ -477,7 +485,7 @@ contract Clearinghouse is ReentrancyGuard {
         for (uint256 i; i < legs.length; ++i) {
             Leg memory leg = legs[i];
             Instrument memory what = markets.instrument(leg.instrument);
-            if (what.kind != Kind.Perpetual) continue;
+            if (what.kind != Kind.Perpetual || !_isGoing(leg.instrument)) continue;
             int256 price = int256(uint256(markets.markOf(leg.instrument))) - markets.accrue(what.underlying);
             int256 worth = leg.size * price;
             profit += worth - leg.cost;
@@ -496,7 +504,7 @@ contract Clearinghouse is ReentrancyGuard {
         for (uint256 i = legs.length; i != 0; --i) {
             Leg memory leg = legs[i - 1];
             Instrument memory what = markets.instrument(leg.instrument);
-            if (what.kind == Kind.Perpetual) continue;
+            if (what.kind == Kind.Perpetual || !_isGoing(leg.instrument)) continue;
             (bool done, uint64 price) = markets.settlement(what.underlying, what.expiry);
             if (!done) continue;
             uint64 strike = what.strike;
@@ -504,7 +512,11 @@ contract Clearinghouse is ReentrancyGuard {
                 ? (price > strike ? price - strike : 0)
                 : (strike > price ? strike - price : 0);
             paid += leg.size * int256(intrinsic);
-            if (leg.size > 0) openInterest[leg.instrument] -= uint256(int256(leg.size));
+            if (leg.size < 0 && intrinsic != 0) {
+                Account storage each = _accounts[account];
+                (each.blamed, each.blamedLong, each.blames) = (leg.instrument, false, true);
+            }
+            settled[leg.instrument][leg.size > 0] += uint256(int256(leg.size > 0 ? leg.size : -leg.size));
             legs[i - 1] = legs[legs.length - 1];
             legs.pop();
         }
@@ -706,7 +718,11 @@ contract Clearinghouse is ReentrancyGuard {
         if (each.purse.cash >= 0 || each.legs.length != 0) return;
         uint256[] memory amounts = _amounts(account);
         for (uint256 i; i < amounts.length; ++i) if (amounts[i] != 0) return;
-        uint256 owed = uint256(int256(-each.purse.cash));
+        _lift(account, uint256(int256(-each.purse.cash)));
+    }
+
+    function _lift(uint256 account, uint256 owed) private {
+        Account storage each = _accounts[account];
         uint256 paid = owed < ledger.fund ? owed : ledger.fund;
         ledger.fund -= paid;
         if (paid != 0) emit FundPaid(account, paid);
@@ -724,6 +740,16 @@ contract Clearinghouse is ReentrancyGuard {
         _remember(account);
     }
 
+    /// @notice Lets the fund pay a shortfall, or the deficit, as anybody may. What deleverages is not waited for.
+    function repay(uint32 instrument, bool long) public {
+        uint256 lacks = shortfall[instrument][long];
+        uint256 paid = lacks < ledger.fund ? lacks : ledger.fund;
+        if (paid == 0 || halted[instrument]) return;
+        ledger.fund -= paid;
+        shortfall[instrument][long] = lacks - paid;
+        emit Repaid(instrument, long, paid);
+    }
+
     // For the contract that deleverages.
 
     function halt(uint32 instrument, bool yes) external only(deleveraging) {
@@ -731,35 +757,55 @@ contract Clearinghouse is ReentrancyGuard {
         emit Halted(instrument, yes);
     }
 
-    /// @notice Takes part of a shortfall out of an account's cash.
-    function charge(uint256 account, uint32 instrument, bool long, uint256 amount) external only(deleveraging) {
+    /// @notice Takes part of a shortfall out of an account's profit in an instrument at a price: what the position has is
+    /// added to its cost, the rest is what closing it has just paid. An option's cost is only remembered: cash pays.
+    function charge(uint256 account, uint32 instrument, bool long, uint256 amount, int256 counted)
+        external
+        only(deleveraging)
+    {
         shortfall[instrument][long] -= amount;
-        _addCash(account, -int256(amount));
+        Leg[] storage legs = _accounts[account].legs;
+        uint256 at = legs.find(instrument);
+        int256 part;
+        if (at < legs.length) {
+            Leg storage leg = legs[at];
+            part = leg.size * counted - leg.cost;
+            if (part < 0) part = 0;
+            if (part > int256(amount)) part = int256(amount);
+            leg.cost += int128(part);
+        }
+        if (markets.instrument(instrument).kind != Kind.Perpetual) part = 0;
+        _addCash(account, part - int256(amount));
         emit Charged(account, instrument, long, amount);
         _remember(account);
     }
 
-    /// @notice Closes `size` of one account's position (with its sign) against another's at a price.
-    function close(uint256 account, uint256 other, uint32 instrument, int256 size, uint64 price)
+    /// @notice Closes `size` of one account's position (with its sign) against another's at a price, of a perpetual less
+    /// funding.
+    function close(uint256 account, uint256 other, uint32 instrument, int256 size, int256 counted)
         external
         only(deleveraging)
     {
-        Instrument memory what = markets.instrument(instrument);
-        int256 counted = int256(uint256(price));
-        if (what.kind == Kind.Perpetual) counted -= markets.accrue(what.underlying);
-        _change(account, instrument, -size, counted, what.kind);
-        _change(other, instrument, size, counted, what.kind);
-        emit Closed(account, instrument, size, price);
-        emit Closed(other, instrument, -size, price);
+        Kind kind = markets.instrument(instrument).kind;
+        _change(account, instrument, -size, counted, kind);
+        _change(other, instrument, size, counted, kind);
+        emit Closed(account, other, instrument, size, counted);
         _remember(account);
         _remember(other);
     }
 
-    /// @notice Pays, after a close, what an account owes that has nothing else.
-    function settleDebt(uint256 account, uint32 blamed, bool long) external only(deleveraging) {
+    /// @notice Pays, before a close, what an account will lack after it.
+    function cover(uint256 account, uint32 instrument, bool long, uint256 amount) external only(deleveraging) {
         Account storage each = _accounts[account];
-        (each.blamed, each.blamedLong, each.blames) = (blamed, long, true);
-        _absorb(account);
+        (each.blamed, each.blamedLong, each.blames) = (instrument, long, true);
+        _lift(account, amount);
         _remember(account);
+    }
+
+    /// @notice Leaves to the fund what nobody is left to pay for.
+    function writeOff(uint32 instrument, bool long, uint256 amount) external only(deleveraging) {
+        shortfall[instrument][long] -= amount;
+        shortfall[NOBODY][false] += amount;
+        emit WrittenOff(instrument, long, amount);
     }
 }

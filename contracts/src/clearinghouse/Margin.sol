@@ -23,6 +23,11 @@ contract Margin {
         (found.lines, found.contingency) = markets.lines(state.legs);
     }
 
+    /// @notice Cash, collateral after haircuts and positions at their marks.
+    function equityOf(AccountState calldata state) external view returns (int256) {
+        return valuation.equity(portfolio(state));
+    }
+
     /// @notice Equity, and what the account is worth in one scenario of the maintenance set.
     function valueIn(AccountState calldata state, uint256 scenario) external view returns (int256 equity, int256 value) {
         Portfolio memory found = portfolio(state);

@@ -231,6 +231,7 @@ abstract contract House {
             }
         }
         for (uint32 i; i < 16; ++i) total -= int256(house.shortfall(i, true) + house.shortfall(i, false));
+        total -= int256(house.shortfall(house.NOBODY(), false));
         total -= int256(dollars.balanceOf(address(house)) * 1e12);
     }
 }
