@@ -82,10 +82,15 @@ ROUTED: dict[str, tuple[str, Callable[[], Sequence[Artifact]]]] = {
 
 def compilation(name: str) -> Compilation:
     """How one of our contracts is compiled: for the oldest EVM in use, and the same bytes everywhere."""
-    runs = 200 if name in SMALL else 10_000
+    is_small = name in SMALL
     others = _REMAPPINGS if "learinghouse" in name else ()
     return Compilation(
-        (f"src/{name}.sol",), others, runs=runs, evm_version="paris", reproducible_metadata=True
+        (f"src/{name}.sol",),
+        others,
+        runs=200 if is_small else 10_000,
+        via_ir=is_small,
+        evm_version="paris",
+        reproducible_metadata=True,
     )
 
 

@@ -45,6 +45,8 @@ class Compilation:
     runs: int = 200
     evm_version: str = "cancun"
     reproducible_metadata: bool = False
+    via_ir: bool = False
+    """Whether code is made by way of Yul, which takes longer and makes it smaller."""
     replace: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict, hash=False)
     pragma: str | None = None
     """Version pragma that replaces each source's own; None keeps them."""
@@ -111,6 +113,8 @@ def standard_json(compilation: Compilation) -> dict[str, Json]:
         "evmVersion": compilation.evm_version,
         "outputSelection": {root: {"*": list(_OUTPUTS)} for root in compilation.roots},
     }
+    if compilation.via_ir:
+        settings["viaIR"] = True
     if compilation.reproducible_metadata:
         settings["metadata"] = {"bytecodeHash": "none", "appendCBOR": False}
     sources: dict[str, Json] = {name: {"content": text} for name, text in _sources(compilation).items()}
