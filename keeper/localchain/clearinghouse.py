@@ -26,6 +26,16 @@ _STANDIN = Compilation(("test/clearinghouse/VolatilityStandIn.sol",))
 _FEED = "(address,uint32,uint8,uint128,uint128)"
 _UNDERLYING = f"({_FEED},uint64,uint64,uint64,uint64,address,uint32,uint64,uint64,uint64)"
 _COLLATERAL = f"({_FEED},uint128,uint64,uint64,address,uint8,uint128)"
+_WITH_ERRORS = (
+    "Attestation",
+    "Clearinghouse",
+    "Deleveraging",
+    "Markets",
+    "Options",
+    "Orders",
+    "Scenarios",
+    "Valuation",
+)
 _HEARTBEAT, _LEAST, _MOST = 30 * 86_400, 10**6, 10**15
 
 
@@ -74,6 +84,11 @@ class HouseSpec:
     haircut: int = WAD // 10
     further: int = WAD // 10
     step: int = 1_000 * WAD
+    deleveraging: tuple[int, int, int] = (0, 7_200, WAD)
+    """The rule (0 risk-aware pro rata, 1 pro rata, 2 queue), after how many seconds of a margin call a
+    position is closed against the other side, and the shortfall that is left to the fund."""
+    bond: int = 10_000 * 10**CASH_DECIMALS
+    fund_target: int = 100_000 * WAD
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,8 @@ class HouseDeployment:
     options: str
     scenarios: str
     margin: str
+    deleveraging: str
+    attestation: str
     dollars: str
     ether: str
     volatility: str
@@ -123,7 +140,14 @@ def deploy(rpc: LocalRpc, spec: HouseSpec | None = None, deployer: str = ACCOUNT
     house = queue.create(_own("Clearinghouse"), dollars, CASH_DECIMALS, margin, astuple(spec.terms))
     orders = queue.create(_own("Orders"), house)
     queue.call(markets, "connect(address,address)", house, options)
-    queue.call(house, "begin(address,address)", orders, deployer)
+    deleveraging = queue.create(_own("Deleveraging"), house, spec.deleveraging)
+    moments = queue.create(_own("Moments"), markets, options)
+    bounds = (deployer, 3_600, WAD // 2, WAD // 2, WAD, 2**127)
+    attestation = queue.create(
+        _own("Attestation"), house, moments, CASH_DECIMALS, spec.bond, 3_600, spec.fund_target, bounds
+    )
+    queue.call(house, "begin(address,address)", orders, deleveraging)
+    queue.call(house, "attestBy(address)", attestation)
     _admit(queue, spec, markets, feeds, volatility, ether)
     _scenarios(queue, spec, scenarios)
     expiry = now + spec.lasts
@@ -141,6 +165,8 @@ def deploy(rpc: LocalRpc, spec: HouseSpec | None = None, deployer: str = ACCOUNT
         options,
         scenarios,
         margin,
+        deleveraging,
+        attestation,
         dollars,
         ether,
         volatility,
@@ -158,7 +184,7 @@ def _own(name: str) -> Artifact:
 
 def _errors() -> dict[str, str]:
     found: dict[str, str] = {}
-    for name in ("Clearinghouse", "Markets", "Options", "Orders", "Scenarios", "Valuation"):
+    for name in _WITH_ERRORS:
         found |= _own(name).errors()
     return found
 
