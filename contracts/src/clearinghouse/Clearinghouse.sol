@@ -365,6 +365,7 @@ contract Clearinghouse is ReentrancyGuard {
         ownerOf(account);
         (IERC20 coin, uint256 cap) = _token(token);
         _take(coin, amount);
+        _requireValued(token, amount);
         pledged[token] += amount;
         if (pledged[token] > cap) revert CapReached(token, cap);
         collateralOf[account][token] += amount;
@@ -398,6 +399,15 @@ contract Clearinghouse is ReentrancyGuard {
         for (uint256 i; i < legs.length; ++i) _requireGoing(legs[i].instrument);
     }
 
+    /// @dev What has no price now, or no move in the scenarios, nobody adds to an account: one unit of it would keep the account
+    /// from being valued, and so from being liquidated.
+    function _requireValued(uint256 token, uint256 amount) private view {
+        AccountState memory alone;
+        alone.collateral = new uint256[](markets.collaterals());
+        alone.collateral[token] = amount;
+        margin.valueIn(alone, 0);
+    }
+
     function _take(IERC20 coin, uint256 amount) private {
         uint256 before = coin.balanceOf(address(this));
         coin.safeTransferFrom(msg.sender, address(this), amount);
@@ -408,6 +418,8 @@ contract Clearinghouse is ReentrancyGuard {
     function _token(uint256 token) private view returns (IERC20, uint256 cap) {
         if (token >= markets.collaterals()) revert NoSuchToken(token);
         (address coin, uint256 most) = markets.collateral(token);
+        // What is pledged would be lent.
+        if (coin == address(cashToken)) revert BadTerms();
         return (IERC20(coin), most);
     }
 
