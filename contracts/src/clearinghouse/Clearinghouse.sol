@@ -709,6 +709,8 @@ contract Clearinghouse is ReentrancyGuard {
             if (allowed - owed > unit) revert TakesTooMuch(int256(allowed - owed), int256(unit));
         }
         _requireInitial(buyer, cashOf(buyer) + int256(paid));
+        // At once: whatever is given to the account later would stand in the way.
+        _absorb(account);
         emit CollateralSold(account, buyer, token, amount, paid);
         _remember(account);
         _remember(buyer);
@@ -747,6 +749,7 @@ contract Clearinghouse is ReentrancyGuard {
 
     /// @notice Lets the fund pay the debt of an account that has nothing else, as anybody may.
     function absorb(uint256 account) external nonReentrant {
+        ownerOf(account);
         _addCash(account, 0);
         _absorb(account);
         _remember(account);
