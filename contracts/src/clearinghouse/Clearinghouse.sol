@@ -350,7 +350,7 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     function withdrawCash(uint256 account, uint256 units, address to) external nonReentrant ofOwner(account) {
-        _withdrawal(account);
+        _withdrawal(account, to);
         uint256 there = cashToken.balanceOf(address(this));
         if (units > there) revert NotEnough(units, there);
         int256 before = cashOf(account);
@@ -374,7 +374,7 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     function withdraw(uint256 account, uint256 token, uint256 amount, address to) external nonReentrant ofOwner(account) {
-        _withdrawal(account);
+        _withdrawal(account, to);
         (IERC20 coin,) = _token(token);
         _takeCollateral(account, token, amount);
         pledged[token] -= amount;
@@ -392,9 +392,15 @@ contract Clearinghouse is ReentrancyGuard {
         emit Contributed(msg.sender, units);
     }
 
-    /// @dev Whoever has a position that deleverages takes nothing out before it is done.
-    function _withdrawal(uint256 account) private view {
+    /// @dev An operator pays out to the owner only.
+    function _withdrawal(uint256 account, address to) private view {
         if (paused) revert OnlyReducing();
+        if (msg.sender != ownerOf(account) && to != ownerOf(account)) revert NotAllowed();
+        _requireAllGoing(account);
+    }
+
+    /// @dev Whoever has a position that deleverages takes nothing out before it is done, by no trade either.
+    function _requireAllGoing(uint256 account) private view {
         Leg[] storage legs = _accounts[account].legs;
         for (uint256 i; i < legs.length; ++i) _requireGoing(legs[i].instrument);
     }
@@ -444,6 +450,8 @@ contract Clearinghouse is ReentrancyGuard {
         if (ownerOf(buyer) == ownerOf(seller)) revert MatchesItself();
         Instrument memory what = markets.instrument(instrument);
         if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(instrument);
+        _requireAllGoing(buyer);
+        _requireAllGoing(seller);
         AccountState memory ofBuyer = stateNow(buyer);
         AccountState memory ofSeller = stateNow(seller);
         uint256 interest = openInterest[instrument];
