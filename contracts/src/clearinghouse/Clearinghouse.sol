@@ -581,6 +581,7 @@ contract Clearinghouse is ReentrancyGuard {
         int256 loss;
         uint256 discount;
         int256 worth;
+        int256 cashBefore;
     }
 
     /// @notice Takes `share` of the whole account over: every position at its mark, every collateral at its price, less
@@ -597,6 +598,7 @@ contract Clearinghouse is ReentrancyGuard {
         if (share == 0 || share > uint256(WAD)) revert BadShare(share);
         Taking memory take;
         (take.account, take.taker, take.scenario, take.share) = (account, taker, scenario, share);
+        take.cashBefore = cashOf(taker);
         int256 equity;
         (equity, take.value) = valueIn(account, scenario);
         if (take.value >= 0) revert NotBelowMaintenance(account, scenario, take.value);
@@ -611,7 +613,7 @@ contract Clearinghouse is ReentrancyGuard {
         _addCash(taker, -paid);
         _absorb(account);
         _requireLeft(take);
-        _requireInitial(taker, cashOf(taker) + paid);
+        _requireInitial(taker, take.cashBefore);
         emit Liquidated(account, taker, scenario, share, paid, take.discount);
         _remember(account);
         _remember(taker);
