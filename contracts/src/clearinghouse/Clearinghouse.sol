@@ -4,6 +4,7 @@ pragma solidity 0.8.27;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Cash} from "./Cash.sol";
 import {IListing, IMarkets} from "./Interfaces.sol";
 import {Legs} from "./Legs.sol";
@@ -41,6 +42,7 @@ struct Terms {
 contract Clearinghouse is ReentrancyGuard {
     using Cash for Cash.Purse;
     using Legs for Leg[];
+    using SafeCast for int256;
     using SafeERC20 for IERC20;
 
     struct Account {
@@ -318,20 +320,22 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     /// @dev Above initial margin, and owing no more than the cap where it has less cash than before.
-    function _requireInitial(uint256 account, int256 cashBefore) private view {
+    function _requireInitial(uint256 account, int256 cashBefore) private {
         (, int256 value, uint256 scenario) = worst(account, true);
         if (value < 0) revert BelowInitialMargin(account, value, scenario);
         _requireCap(account, cashBefore);
     }
 
     /// @dev Above initial margin; or in no scenario that lacks margin worse off than before.
-    function _requireMargin(uint256 account, AccountState memory before) private view {
+    function _requireMargin(uint256 account, AccountState memory before) private {
         (bool yes, int256 value, uint256 scenario) = margin.admits(before, stateNow(account));
         if (!yes) revert BelowInitialMargin(account, value, scenario);
         if (value >= 0) _requireCap(account, before.cash);
     }
 
-    function _requireCap(uint256 account, int256 cashBefore) private view {
+    /// @dev Whoever stands above initial margin has no loss behind it that a later debt could be blamed on.
+    function _requireCap(uint256 account, int256 cashBefore) private {
+        _accounts[account].blames = false;
         int256 cash = cashOf(account);
         if (cash < cashBefore && cash < -int256(uint256(terms.cashCap))) {
             revert OwesTooMuch(account, uint256(-cash), terms.cashCap);
@@ -509,7 +513,7 @@ contract Clearinghouse is ReentrancyGuard {
             int256 price = int256(uint256(markets.markOf(leg.instrument))) - markets.accrue(what.underlying);
             int256 worth = leg.size * price;
             profit += worth - leg.cost;
-            legs[i].cost = int128(worth);
+            legs[i].cost = worth.toInt128();
         }
         _addCash(account, profit);
         emit Realized(account, profit);
