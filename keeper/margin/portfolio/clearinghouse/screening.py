@@ -18,7 +18,13 @@ from keeper.margin.interface import Array
 from keeper.margin.options.black76_fixed import YEAR
 from keeper.margin.portfolio.clearinghouse.markets import CollateralQuote, MarketSnapshot, pledges
 from keeper.margin.portfolio.clearinghouse.table import AS_THINGS_STAND, ScenarioTable
-from keeper.margin.portfolio.clearinghouse.values import PRICE_TO_WAD, ClearingState, Instrument, Kind
+from keeper.margin.portfolio.clearinghouse.values import (
+    PRICE_TO_WAD,
+    ClearingState,
+    Instrument,
+    Kind,
+    PledgedValue,
+)
 from keeper.margin.rounding import WAD, wad_mul_up
 
 # Rounding of a sum of up to some forty products of rounded numbers, relative to the sum of their magnitudes.
@@ -41,6 +47,20 @@ def cash_now(state: ClearingState, terms: CashTerms) -> int:
         product = -state.cash * terms.rate * (terms.time - state.accrued_at)
         return state.cash + product // -(WAD * YEAR)
     return state.cash + state.cash * (terms.index - state.lending_index) // WAD
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBasis:
+    """What of an account's value no scenario moves, and its collateral (money)."""
+
+    cash: int
+    carried: int
+    contingency: int
+    held: tuple[PledgedValue, ...]
+
+    @property
+    def pledged(self) -> int:
+        return sum(each.value for each in self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +88,37 @@ class ExactMarket:
 
     def value(self, state: ClearingState, scenarios: Sequence[int] | None = None) -> AccountValue:
         """Equity, and the least value over all scenarios, or over those that can have it."""
-        cash = cash_now(state, self.cash)
-        held = pledges(self.at.quotes, state.collateral)
-        contingency = sum(self._closing(each.instrument, each.size) for each in state.legs)
-        carried = sum(self._carried(each.instrument, each.size, each.cost) for each in state.legs)
-        pledged = sum(each.value for each in held)
+        basis = self.basis(state)
+        worst, scenario = self.worst(state, basis, scenarios)
         marked = sum(self.table.value(leg.instrument, leg.size, AS_THINGS_STAND) for leg in state.legs)
-        count = len(self.table.scenarios.steps)
+        equity = basis.cash + basis.pledged + marked - basis.carried
+        return AccountValue(equity, worst, scenario, basis.cash, basis.pledged, basis.contingency)
+
+    def basis(self, state: ClearingState) -> AccountBasis:
+        carried = contingency = 0
+        for leg in state.legs:
+            carried += self._carried(leg.instrument, leg.size, leg.cost)
+            contingency += self._closing(leg.instrument, leg.size)
+        held = pledges(self.at.quotes, state.collateral)
+        return AccountBasis(cash_now(state, self.cash), carried, contingency, held)
+
+    def worst(
+        self, state: ClearingState, basis: AccountBasis, scenarios: Sequence[int] | None = None
+    ) -> tuple[int, int]:
+        """The least value over these scenarios, or all of them, and the first that has it."""
+        fixed, value_of = basis.cash - basis.contingency - basis.carried, self.table.value
         least, where = None, 0
-        for scenario in range(count) if scenarios is None else scenarios:
-            moved = self.table.by_scenario[scenario].collateral
-            value = cash - contingency - carried
-            value += sum(each.value * moved[each.token] // WAD for each in held)
-            value += sum(self.table.value(leg.instrument, leg.size, scenario) for leg in state.legs)
+        for scenario in range(len(self.table.scenarios.steps)) if scenarios is None else scenarios:
+            value = fixed
+            if basis.held:
+                moved = self.table.by_scenario[scenario].collateral
+                value += sum(each.value * moved[each.token] // WAD for each in basis.held)
+            for leg in state.legs:
+                value += value_of(leg.instrument, leg.size, scenario)
             if least is None or value < least:
                 least, where = value, scenario
         assert least is not None, "a set has scenarios"
-        return AccountValue(cash + pledged + marked - carried, least, where, cash, pledged, contingency)
+        return least, where
 
     def _carried(self, instrument: int, size: int, cost: int) -> int:
         terms = self.instruments[instrument]
@@ -164,6 +198,13 @@ class ScreenedAccounts:
     values: Array
     equity: Array
     error: Array
+
+    def all_candidates(self) -> list[list[int]]:
+        """`candidates` of every account, in order."""
+        limit = (self.values.min(axis=1) + 2 * self.error)[:, np.newaxis]
+        rows, columns = np.nonzero(self.values <= limit)
+        ends = np.searchsorted(rows, np.arange(1, len(self.values)))
+        return [each.tolist() for each in np.split(columns, ends)]
 
     def candidates(self, row: int) -> list[int]:
         """The scenarios of an account that can have its least value."""
