@@ -96,7 +96,7 @@ class ClearingMoment:
         table, basis = self.maintenance.table, self.maintenance.basis(state)
         worst, scenario = self.maintenance.worst(state, basis, lower)
         initial, _ = self.initial.worst(state, basis, wider)
-        marked = sum(table.value(leg.instrument, leg.size, AS_THINGS_STAND) for leg in state.legs)
+        marked = table.total(state.legs, AS_THINGS_STAND)
         pledged = basis.pledged
         equity = basis.cash + pledged + marked - basis.carried
         parts = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from keeper.margin.portfolio.clearinghouse.values import (
     Kind,
     PledgedValue,
 )
-from keeper.margin.rounding import WAD, wad_mul_up
+from keeper.margin.rounding import WAD
 
 # Rounding of a sum of up to some forty products of rounded numbers, relative to the sum of their magnitudes.
 _ROUNDING = 2.0**-45
@@ -75,6 +76,17 @@ class AccountValue:
     contingency: int
 
 
+@dataclass(frozen=True, slots=True)
+class PositionCharge:
+    """What holding an instrument takes off: a perpetual's funding so far (per unit), and index times the
+    rate of closing a long and a short."""
+
+    is_perpetual: bool
+    funding: int
+    long: int
+    short: int
+
+
 @dataclass(frozen=True)
 class ExactMarket:
     """Everything that values an account exactly at a moment, for one set of scenarios."""
@@ -90,15 +102,18 @@ class ExactMarket:
         """Equity, and the least value over all scenarios, or over those that can have it."""
         basis = self.basis(state)
         worst, scenario = self.worst(state, basis, scenarios)
-        marked = sum(self.table.value(leg.instrument, leg.size, AS_THINGS_STAND) for leg in state.legs)
+        marked = self.table.total(state.legs, AS_THINGS_STAND)
         equity = basis.cash + basis.pledged + marked - basis.carried
         return AccountValue(equity, worst, scenario, basis.cash, basis.pledged, basis.contingency)
 
     def basis(self, state: ClearingState) -> AccountBasis:
         carried = contingency = 0
         for leg in state.legs:
-            carried += self._carried(leg.instrument, leg.size, leg.cost)
-            contingency += self._closing(leg.instrument, leg.size)
+            size, charge = leg.size, self._charges[leg.instrument]
+            if charge.is_perpetual:
+                carried += leg.cost + size * charge.funding
+            # ⌈|size|·index·rate⌉
+            contingency -= -size * charge.long // WAD if size > 0 else size * charge.short // WAD
         held = pledges(self.at.quotes, state.collateral)
         return AccountBasis(cash_now(state, self.cash), carried, contingency, held)
 
@@ -106,34 +121,30 @@ class ExactMarket:
         self, state: ClearingState, basis: AccountBasis, scenarios: Sequence[int] | None = None
     ) -> tuple[int, int]:
         """The least value over these scenarios, or all of them, and the first that has it."""
-        fixed, value_of = basis.cash - basis.contingency - basis.carried, self.table.value
+        fixed, total = basis.cash - basis.contingency - basis.carried, self.table.total
         least, where = None, 0
         for scenario in range(len(self.table.scenarios.steps)) if scenarios is None else scenarios:
             value = fixed
             if basis.held:
                 moved = self.table.by_scenario[scenario].collateral
                 value += sum(each.value * moved[each.token] // WAD for each in basis.held)
-            for leg in state.legs:
-                value += value_of(leg.instrument, leg.size, scenario)
+            value += total(state.legs, scenario)
             if least is None or value < least:
                 least, where = value, scenario
         assert least is not None, "a set has scenarios"
         return least, where
 
-    def _carried(self, instrument: int, size: int, cost: int) -> int:
-        terms = self.instruments[instrument]
-        if terms.kind is not Kind.PERPETUAL:
-            return 0
-        return cost + size * self.at.spots[terms.underlying].funding
-
-    def _closing(self, instrument: int, size: int) -> int:
-        if instrument not in self.going:
-            return 0
-        terms = self.instruments[instrument]
-        spot = self.at.spots[terms.underlying]
-        short = terms.kind is not Kind.PERPETUAL and size < 0
-        rate = spot.closing + (spot.short_closing if short else 0)
-        return wad_mul_up(abs(size) * spot.index, rate)
+    @cached_property
+    def _charges(self) -> Mapping[int, PositionCharge]:
+        found = {}
+        for number, terms in self.instruments.items():
+            spot, is_perpetual = self.at.spots[terms.underlying], terms.kind is Kind.PERPETUAL
+            index = spot.index if number in self.going else 0
+            short = spot.closing + (0 if is_perpetual else spot.short_closing)
+            found[number] = PositionCharge(
+                is_perpetual, spot.funding if is_perpetual else 0, index * spot.closing, index * short
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
