@@ -3,6 +3,8 @@ pragma solidity 0.8.27;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Clearinghouse, Terms} from "./clearinghouse/Clearinghouse.sol";
+import {Deleveraging} from "./clearinghouse/Deleveraging.sol";
+import {Policy, Round} from "./clearinghouse/Haircuts.sol";
 import {Margin} from "./clearinghouse/Margin.sol";
 import {Markets} from "./clearinghouse/Markets.sol";
 import {Options} from "./clearinghouse/Options.sol";
@@ -95,6 +97,16 @@ contract ClearinghouseLens {
         bytes instruments;
         /// The record of the account that was asked for besides; empty where there is none.
         bytes own;
+        Policy policy;
+        RoundRow[] rounds;
+    }
+
+    /// @dev A deleveraging: `weighed` has each account's number plus one in 8 bytes.
+    struct RoundRow {
+        uint32 instrument;
+        bool long;
+        bool charging;
+        bytes weighed;
     }
 
     uint256 private constant FIRST_OPTION = 8;
@@ -128,6 +140,32 @@ contract ClearinghouseLens {
         _widths(scenarios, state.widths);
         state.instruments = _instruments(house, options, state.underlyings.length);
         if (own < state.accounts) state.own = _record(house, own);
+        _rounds(Deleveraging(state.parts.deleveraging), state);
+    }
+
+    /// @dev Only instruments that are halted have a round.
+    function _rounds(Deleveraging from, State memory state) private view {
+        if (address(from).code.length == 0) return;
+        (state.policy.rule, state.policy.patience, state.policy.trifle) = from.policy();
+        uint256 count = state.instruments.length / 64;
+        RoundRow[] memory found = new RoundRow[](count);
+        uint256 going;
+        for (uint256 i; i < count; ++i) {
+            uint32 id = uint32(i < state.underlyings.length ? i : FIRST_OPTION + i - state.underlyings.length);
+            if (state.instruments[64 * i + 63] == 0) continue;
+            uint256 number = from.roundOf(id);
+            if (number != 0) found[going++] = _round(from, id, number);
+        }
+        state.rounds = new RoundRow[](going);
+        for (uint256 i; i < going; ++i) state.rounds[i] = found[i];
+    }
+
+    function _round(Deleveraging from, uint32 id, uint256 number) private view returns (RoundRow memory row) {
+        Round memory each = from.round(number);
+        (row.instrument, row.long, row.charging) = (id, each.long, each.charging);
+        for (uint64 key = each.first; key != 0; key = from.winner(number, key - 1).next) {
+            row.weighed = abi.encodePacked(row.weighed, key);
+        }
     }
 
     function _terms(Clearinghouse house) private view returns (Terms memory) {

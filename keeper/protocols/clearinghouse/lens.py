@@ -30,7 +30,7 @@ _TERMS = "(uint128,uint64,uint64,uint64,uint32,uint32,uint64,uint64,uint64,uint6
 _STATE = (
     "((address,address,address,address,address,address,address,address),bytes32,uint8,bool,"
     f"{_TERMS},(uint256,uint256,uint256,uint256,uint256),uint256,uint256,uint256,"
-    f"{_UNDERLYING}[],{_COLLATERAL}[],{_EXPIRY}[],{_WIDTHS},bytes,bytes)"
+    f"{_UNDERLYING}[],{_COLLATERAL}[],{_EXPIRY}[],{_WIDTHS},bytes,bytes,(uint8,uint32,uint128),(uint32,bool,bool,bytes)[])"
 )
 _INSTRUMENT, _FIRST_OPTION = 64, 8
 _MOST_UNDERLYINGS, _WIDTH_COUNT = 8, 40
@@ -128,6 +128,17 @@ class ListedInstrument:
     is_halted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeleveragingRound:
+    """A deleveraging of an instrument: whether longs lost, whether all of the other side are weighed and are
+    being charged, and the accounts weighed."""
+
+    instrument: int
+    is_long: bool
+    is_charging: bool
+    weighed: frozenset[int]
+
+
 @dataclass(frozen=True)
 class ClearingHouseState:
     """A clearinghouse at one block: everything that all accounts share."""
@@ -153,6 +164,11 @@ class ClearingHouseState:
     instruments: Mapping[int, ListedInstrument]
     own: ClearingAccount | None
     """The account that takes positions over, where one is named."""
+    patience: int
+    """Seconds after a margin call from which on a position is closed against the other side."""
+    trifle: int
+    """A shortfall of no more is left to the fund (money)."""
+    rounds: tuple[DeleveragingRound, ...]
 
     @cached_property
     def cash_unit(self) -> int:
@@ -187,7 +203,7 @@ class ClearingHouseState:
 def read_state(data: bytes) -> ClearingHouseState:
     row = decode([_STATE], data)[0]
     parts, arithmetic, decimals, paused, terms, ledger, accounts, held, read = row[:9]
-    underlyings, collaterals, expiries, widths, instruments, own = row[9:]
+    underlyings, collaterals, expiries, widths, instruments, own, policy, rounds = row[9:]
     count, tokens, maintenance, version, start, end, steps, numbers = widths
     found = [_numbers(numbers, place, count, tokens) for place in range(3)]
     return ClearingHouseState(
@@ -209,6 +225,9 @@ def read_state(data: bytes) -> ClearingHouseState:
         WidthRamp(start, end, *found),
         MappingProxyType(_instruments(instruments, len(underlyings))),
         records.decode(own) if own else None,
+        policy[1],
+        policy[2],
+        tuple(_round(each) for each in rounds),
     )
 
 
@@ -251,6 +270,12 @@ def _instruments(data: bytes, underlyings: int) -> dict[int, ListedInstrument]:
         number = place if place < underlyings else _FIRST_OPTION + place - underlyings
         found[number] = ListedInstrument(terms, settled, interest, longs, shorts, bool(halted))
     return found
+
+
+def _round(row: tuple[Any, ...]) -> DeleveragingRound:
+    instrument, is_long, is_charging, weighed = row
+    keys = (int.from_bytes(weighed[at : at + 8], "big") for at in range(0, len(weighed), 8))
+    return DeleveragingRound(instrument, is_long, is_charging, frozenset(key - 1 for key in keys))
 
 
 def _split(data: bytes, at: int) -> Iterator[int]:

@@ -20,7 +20,7 @@ from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.clearinghouse import explaining, planning, records, screening, upkeep
+from keeper.protocols.clearinghouse import explaining, planning, records, rounds, screening, upkeep
 from keeper.protocols.clearinghouse.lens import ClearingHouseState, read_state
 from keeper.protocols.clearinghouse.records import ClearingAccount
 from keeper.protocols.clearinghouse.screening import AccountCopies
@@ -56,7 +56,8 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         upkeep.SETTLE_LEGS,
     )
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "options()": (upkeep.OBSERVE, upkeep.SETTLE_EXPIRY)
+        "options()": (upkeep.OBSERVE, upkeep.SETTLE_EXPIRY),
+        "deleveraging()": (rounds.BEGIN, rounds.BEGIN_CLOSING, rounds.WEIGH, rounds.CHARGE),
     }
     lens = LensContract("ClearinghouseLens", "0x00000000000000000000000000000000ba7c00c1")
     view_words, scale = 8, 18

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 
 from keeper.margin.portfolio.clearinghouse.values import ClearingLeg, ClearingState
 
-_HEAD, _AMOUNT, _LEG = 79, 16, 28
+_START, _EACH_LEG = Struct(">16s5s32s5s20sB"), Struct(">Iq16s")
+_HEAD, _AMOUNT, _LEG = _START.size, 16, _EACH_LEG.size
+_from_bytes = int.from_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +33,17 @@ def length(data: bytes, at: int) -> int:
 
 
 def decode(record: bytes) -> ClearingAccount:
-    end = _HEAD + _AMOUNT * record[_HEAD - 1]
-    amounts = tuple(_number(record, at, 16) for at in range(_HEAD, end, _AMOUNT))
+    cash, accrued, index, called, owner, count = _START.unpack_from(record)
+    amounts = record[_HEAD : _HEAD + _AMOUNT * count]
     legs = tuple(
-        ClearingLeg(_number(record, at, 4), _signed(record, at + 4, 8), _signed(record, at + 12, 16))
-        for at in range(end + 1, end + 1 + _LEG * record[end], _LEG)
+        ClearingLeg(instrument, size, _from_bytes(cost, "big", signed=True))
+        for instrument, size, cost in _EACH_LEG.iter_unpack(record[_HEAD + _AMOUNT * count + 1 :])
     )
     state = ClearingState(
-        _signed(record, 0, 16), _number(record, 16, 5), _number(record, 21, 32), amounts, legs
+        _from_bytes(cash, "big", signed=True),
+        _from_bytes(accrued, "big"),
+        _from_bytes(index, "big"),
+        tuple(_from_bytes(amounts[at : at + _AMOUNT], "big") for at in range(0, len(amounts), _AMOUNT)),
+        legs,
     )
-    return ClearingAccount("0x" + record[58:78].hex(), _number(record, 53, 5), state)
-
-
-def _number(record: bytes, at: int, size: int) -> int:
-    return int.from_bytes(record[at : at + size], "big")
-
-
-def _signed(record: bytes, at: int, size: int) -> int:
-    return int.from_bytes(record[at : at + size], "big", signed=True)
+    return ClearingAccount("0x" + owner.hex(), _from_bytes(called, "big"), state)

@@ -9,6 +9,7 @@ from keeper.margin.portfolio.clearinghouse.settlement import WINDOW
 from keeper.model.chore import Chore
 from keeper.model.format import format_amount
 from keeper.model.plan import Check
+from keeper.protocols.clearinghouse import rounds
 from keeper.protocols.clearinghouse.lens import ClearingExpiry, ClearingHouseState
 from keeper.protocols.clearinghouse.planning import CALL, CALL_GAS, ERRORS, number
 from keeper.protocols.clearinghouse.records import ClearingAccount
@@ -32,10 +33,26 @@ def due(house: str, moment: ClearingMoment, accounts: Mapping[str, ClearingAccou
             yield _call(house, moment, account, raw)
     for expiry in state.expiries:
         yield from _expiry(state, expiry, now)
+    yield from rounds.due_pages(state, accounts, _unwanted(moment, accounts))
     settled = {number for number, each in state.instruments.items() if each.settled}
     for account, raw in accounts.items():
         if any(leg.instrument in settled for leg in raw.state.legs):
             yield _legs(house, account, raw)
+
+
+def _unwanted(moment: ClearingMoment, accounts: Mapping[str, ClearingAccount]) -> Mapping[str, int]:
+    """Insolvent accounts whose call is so old that a position is closed against the other side, with the
+    instrument that has lost most. An option near its expiry is left to be settled."""
+    state, now, found = moment.state, moment.timestamp, dict[str, int]()
+    for account, raw in accounts.items():
+        if not raw.called_at or not raw.called_at + state.patience <= now < raw.called_at + state.terms.lapse:
+            continue
+        if not moment.is_priced(raw) or moment.maintenance.value(raw.state).equity >= 0:
+            continue
+        losses = moment.profits(raw)
+        if losses:
+            found[account] = min(losses, key=lambda each: losses[each])
+    return found
 
 
 def _call(house: str, moment: ClearingMoment, account: str, raw: ClearingAccount) -> Chore:

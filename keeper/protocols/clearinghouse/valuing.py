@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from keeper.margin.portfolio.clearinghouse import screening
-from keeper.margin.portfolio.clearinghouse.markets import MarketSnapshot, line_of, pledged
-from keeper.margin.portfolio.clearinghouse.screening import CashTerms, ExactMarket
-from keeper.margin.portfolio.clearinghouse.table import ScenarioTable
+from keeper.margin.portfolio.clearinghouse.liquidation import marks_of
+from keeper.margin.portfolio.clearinghouse.markets import MarketSnapshot, line_of
+from keeper.margin.portfolio.clearinghouse.screening import AccountArrays, CashTerms, ExactMarket
+from keeper.margin.portfolio.clearinghouse.table import AS_THINGS_STAND, ScenarioTable
 from keeper.margin.portfolio.clearinghouse.values import ClearingState, Instrument, Kind, LegLine
+from keeper.margin.rounding import WAD
 from keeper.model.valuation import Valuation, ratio_down
 from keeper.protocols.clearinghouse.lens import ClearingHouseState
 from keeper.protocols.clearinghouse.records import ClearingAccount
 
+Scenarios = Sequence[int] | None
+"""Those that can be the worst; None: all of them."""
 # From so many accounts on, arrays tell which scenarios can be the worst.
 SEARCHED_FROM = 4
 
@@ -53,10 +57,20 @@ class ClearingMoment:
             each.quote is not None for amount, each in held if amount
         )
 
+    def profits(self, raw: ClearingAccount) -> dict[int, int]:
+        """What each going position has won (money), at its mark; below zero, lost."""
+        marks = marks_of(self.maintenance, raw.state)
+        return {
+            leg.instrument: leg.size * marks[leg.instrument][0] - leg.cost
+            for leg in raw.state.legs
+            if leg.instrument in self.maintenance.going
+        }
+
     def below(self, accounts: Mapping[str, ClearingAccount]) -> list[str]:
         """The accounts that are below maintenance."""
         some = {a: raw for a, raw in accounts.items() if raw.state.legs and self.is_priced(raw)}
-        likely = self._likely(self.maintenance, [raw.state for raw in some.values()], only_below=True)
+        states = [raw.state for raw in some.values()]
+        likely = self._likely(self.maintenance, self._arrays(states), states, only_below=True)
         return [
             account
             for (account, raw), scenarios in zip(some.items(), likely, strict=True)
@@ -70,41 +84,58 @@ class ClearingMoment:
 
     def value(self, accounts: Mapping[str, ClearingAccount]) -> list[Valuation]:
         states = [each.state for each in accounts.values()]
-        some = self._likely(self.maintenance, states), self._likely(self.initial, states)
-        found = []
-        for (account, raw), lower, wider in zip(accounts.items(), *some, strict=True):
-            of = self.maintenance.value(raw.state, lower)
-            initial = self.initial.value(raw.state, wider).worst
-            net = of.equity + self._haircuts(raw.state)
-            parts = {
-                "cash": of.cash,
-                "collateral": of.pledged,
-                "contingency": of.contingency,
-                "scenario": of.scenario,
-            }
-            found.append(clearing_valuation(account, of.equity, of.worst, initial, net, parts))
-        return found
+        copied = self._arrays(states)
+        some = self._likely(self.maintenance, copied, states), self._likely(self.initial, copied, states)
+        return [
+            self._valuation(account, raw.state, lower, wider)
+            for (account, raw), lower, wider in zip(accounts.items(), *some, strict=True)
+        ]
+
+    def _valuation(self, account: str, state: ClearingState, lower: Scenarios, wider: Scenarios) -> Valuation:
+        """`lower` and `wider` are the scenarios of either set that can be the worst."""
+        table, basis = self.maintenance.table, self.maintenance.basis(state)
+        worst, scenario = self.maintenance.worst(state, basis, lower)
+        initial, _ = self.initial.worst(state, basis, wider)
+        marked = table.total(state.legs, AS_THINGS_STAND)
+        pledged = basis.pledged
+        equity = basis.cash + pledged + marked - basis.carried
+        parts = {
+            "cash": basis.cash,
+            "collateral": pledged,
+            "contingency": basis.contingency,
+            "scenario": scenario,
+        }
+        net = equity + (self._worth(state) - pledged if pledged else 0)
+        return clearing_valuation(account, equity, worst, initial, net, parts)
+
+    def _arrays(self, states: Sequence[ClearingState]) -> AccountArrays | None:
+        """None where there are too few to be worth it."""
+        if len(states) < SEARCHED_FROM:
+            return None
+        numbers, tokens = self.maintenance.table.numbers, len(self.state.collaterals)
+        return screening.arrays(states, self.instruments, numbers, tokens)
 
     def _likely(
-        self, market: ExactMarket, states: Sequence[ClearingState], *, only_below: bool = False
-    ) -> Sequence[Sequence[int] | None]:
+        self,
+        market: ExactMarket,
+        copied: AccountArrays | None,
+        states: Sequence[ClearingState],
+        *,
+        only_below: bool = False,
+    ) -> Sequence[Scenarios]:
         """The scenarios that can be each account's worst; None: all of them. `only_below`: none of an account
         that is certainly worth something in all of them."""
-        if len(states) < SEARCHED_FROM:
+        if copied is None:
             return [None] * len(states)
-        numbers, tokens = market.table.numbers, len(self.state.collaterals)
-        found = screening.screened(screening.arrays(states, self.instruments, numbers, tokens), market)
+        found = screening.screened(copied, market)
         above = found.values.min(axis=1) > found.error
-        return [[] if only_below and above[row] else found.candidates(row) for row in range(len(states))]
+        likely = found.all_candidates()
+        return [[] if only_below and above[row] else each for row, each in enumerate(likely)]
 
-    def _haircuts(self, state: ClearingState) -> int:
-        """What haircuts take off the collateral (money): its worth at market less what is counted."""
+    def _worth(self, state: ClearingState) -> int:
+        """What the collateral is worth at market (money)."""
         quotes = self.snapshot.quotes
-        worth = sum(
-            amount * quote.price // 10**18 for amount, quote in zip(state.collateral, quotes, strict=False)
-        )
-        counted = sum(pledged(quote, amount) for amount, quote in zip(state.collateral, quotes, strict=False))
-        return worth - counted
+        return sum(amount * each.price // WAD for amount, each in zip(state.collateral, quotes, strict=False))
 
 
 def _lines(state: ClearingHouseState, at: MarketSnapshot) -> tuple[dict[int, LegLine], frozenset[int]]:

@@ -141,6 +141,29 @@ def test_a_gap_is_liquidated_at_once_and_the_fund_pays(case: ClearinghouseCase, 
     assert raw.state.legs == () and raw.state.cash == 0
 
 
+def test_what_the_fund_lacks_is_charged_to_whoever_won_page_by_page(
+    case: ClearinghouseCase, tmp_path: Path
+) -> None:
+    number = case.account(TRADER, 5_000)
+    case.send(case.trade(number, 0, 10 * UNIT, case.mark(0)))
+    k = watched(case, tmp_path)
+    k.step(moved(case, 1_300))
+    lost, names = 0, set[str]()
+    for _ in range(14):
+        k.step(case.hold())
+        state = k.deciding.markets[0].book.state
+        lost = max(lost, state.instruments[0].lost_by_longs)
+        names |= {name for name in NAMES for each in k.intents() if name in each.plan}
+    assert lost > 0 and state.instruments[0].lost_by_longs == 0 and state.rounds == ()
+    assert not state.instruments[0].is_halted and names == set(NAMES)
+    assert {each.state for each in k.intents() if "margin call" not in each.plan} == {"settled"}
+    at = valued(k.deciding.markets[0])
+    assert at.acting
+
+
+NAMES = ("begin deleveraging", "weigh winners", '"deleverage"')
+
+
 def test_without_an_account_of_its_own_or_margin_in_it_nobody_is_taken_over(
     case: ClearinghouseCase, tmp_path: Path
 ) -> None:

@@ -272,8 +272,12 @@ contract DeleveragingTest is Jump {
         vm.warp(block.timestamp + 31 days);
         eth.set(2_800e8);
         adl.begin(ETH, false);
-        vm.expectRevert(abi.encodeWithSelector(Deleveraging.TooLittleGas.selector, 3_000_000));
-        adl.weigh{gas: 3_000_000}(ETH, only(winners[0]), new uint256[](0));
+        // With however little gas somebody else is weighed, they are not taken for such an account.
+        for (uint256 gas = 60_000; gas < 1_000_000 && adl.winner(1, winners[1]).size == 0; gas += 4_000) {
+            try adl.weigh{gas: gas}(ETH, only(winners[1]), new uint256[](0)) {} catch {}
+        }
+        Winner memory known = adl.winner(1, winners[1]);
+        check(known.profit > 0 && known.equity > known.profit, "known");
         weighed(winners);
         Winner memory unknown = adl.winner(1, winners[0]);
         check(unknown.profit > 0 && unknown.equity == unknown.profit, "as if its profit were all");

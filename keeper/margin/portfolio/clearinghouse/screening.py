@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,14 @@ from keeper.margin.interface import Array
 from keeper.margin.options.black76_fixed import YEAR
 from keeper.margin.portfolio.clearinghouse.markets import CollateralQuote, MarketSnapshot, pledges
 from keeper.margin.portfolio.clearinghouse.table import AS_THINGS_STAND, ScenarioTable
-from keeper.margin.portfolio.clearinghouse.values import PRICE_TO_WAD, ClearingState, Instrument, Kind
-from keeper.margin.rounding import WAD, wad_mul_up
+from keeper.margin.portfolio.clearinghouse.values import (
+    PRICE_TO_WAD,
+    ClearingState,
+    Instrument,
+    Kind,
+    PledgedValue,
+)
+from keeper.margin.rounding import WAD
 
 # Rounding of a sum of up to some forty products of rounded numbers, relative to the sum of their magnitudes.
 _ROUNDING = 2.0**-45
@@ -44,6 +51,20 @@ def cash_now(state: ClearingState, terms: CashTerms) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountBasis:
+    """What of an account's value no scenario moves, and its collateral (money)."""
+
+    cash: int
+    carried: int
+    contingency: int
+    held: tuple[PledgedValue, ...]
+
+    @property
+    def pledged(self) -> int:
+        return sum(each.value for each in self.held)
+
+
+@dataclass(frozen=True, slots=True)
 class AccountValue:
     """An account as its contracts see it (money): `worst` is its least value over a set, in `scenario`."""
 
@@ -53,6 +74,17 @@ class AccountValue:
     cash: int
     pledged: int
     contingency: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionCharge:
+    """What holding an instrument takes off: a perpetual's funding so far (per unit), and index times the
+    rate of closing a long and a short."""
+
+    is_perpetual: bool
+    funding: int
+    long: int
+    short: int
 
 
 @dataclass(frozen=True)
@@ -68,38 +100,51 @@ class ExactMarket:
 
     def value(self, state: ClearingState, scenarios: Sequence[int] | None = None) -> AccountValue:
         """Equity, and the least value over all scenarios, or over those that can have it."""
-        cash = cash_now(state, self.cash)
+        basis = self.basis(state)
+        worst, scenario = self.worst(state, basis, scenarios)
+        marked = self.table.total(state.legs, AS_THINGS_STAND)
+        equity = basis.cash + basis.pledged + marked - basis.carried
+        return AccountValue(equity, worst, scenario, basis.cash, basis.pledged, basis.contingency)
+
+    def basis(self, state: ClearingState) -> AccountBasis:
+        carried = contingency = 0
+        for leg in state.legs:
+            size, charge = leg.size, self._charges[leg.instrument]
+            if charge.is_perpetual:
+                carried += leg.cost + size * charge.funding
+            # ⌈|size|·index·rate⌉
+            contingency -= -size * charge.long // WAD if size > 0 else size * charge.short // WAD
         held = pledges(self.at.quotes, state.collateral)
-        contingency = sum(self._closing(each.instrument, each.size) for each in state.legs)
-        carried = sum(self._carried(each.instrument, each.size, each.cost) for each in state.legs)
-        pledged = sum(each.value for each in held)
-        marked = sum(self.table.value(leg.instrument, leg.size, AS_THINGS_STAND) for leg in state.legs)
-        count = len(self.table.scenarios.steps)
+        return AccountBasis(cash_now(state, self.cash), carried, contingency, held)
+
+    def worst(
+        self, state: ClearingState, basis: AccountBasis, scenarios: Sequence[int] | None = None
+    ) -> tuple[int, int]:
+        """The least value over these scenarios, or all of them, and the first that has it."""
+        fixed, total = basis.cash - basis.contingency - basis.carried, self.table.total
         least, where = None, 0
-        for scenario in range(count) if scenarios is None else scenarios:
-            moved = self.table.by_scenario[scenario].collateral
-            value = cash - contingency - carried
-            value += sum(each.value * moved[each.token] // WAD for each in held)
-            value += sum(self.table.value(leg.instrument, leg.size, scenario) for leg in state.legs)
+        for scenario in range(len(self.table.scenarios.steps)) if scenarios is None else scenarios:
+            value = fixed
+            if basis.held:
+                moved = self.table.by_scenario[scenario].collateral
+                value += sum(each.value * moved[each.token] // WAD for each in basis.held)
+            value += total(state.legs, scenario)
             if least is None or value < least:
                 least, where = value, scenario
         assert least is not None, "a set has scenarios"
-        return AccountValue(cash + pledged + marked - carried, least, where, cash, pledged, contingency)
+        return least, where
 
-    def _carried(self, instrument: int, size: int, cost: int) -> int:
-        terms = self.instruments[instrument]
-        if terms.kind is not Kind.PERPETUAL:
-            return 0
-        return cost + size * self.at.spots[terms.underlying].funding
-
-    def _closing(self, instrument: int, size: int) -> int:
-        if instrument not in self.going:
-            return 0
-        terms = self.instruments[instrument]
-        spot = self.at.spots[terms.underlying]
-        short = terms.kind is not Kind.PERPETUAL and size < 0
-        rate = spot.closing + (spot.short_closing if short else 0)
-        return wad_mul_up(abs(size) * spot.index, rate)
+    @cached_property
+    def _charges(self) -> Mapping[int, PositionCharge]:
+        found = {}
+        for number, terms in self.instruments.items():
+            spot, is_perpetual = self.at.spots[terms.underlying], terms.kind is Kind.PERPETUAL
+            index = spot.index if number in self.going else 0
+            short = spot.closing + (0 if is_perpetual else spot.short_closing)
+            found[number] = PositionCharge(
+                is_perpetual, spot.funding if is_perpetual else 0, index * spot.closing, index * short
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +209,13 @@ class ScreenedAccounts:
     values: Array
     equity: Array
     error: Array
+
+    def all_candidates(self) -> list[list[int]]:
+        """`candidates` of every account, in order."""
+        limit = (self.values.min(axis=1) + 2 * self.error)[:, np.newaxis]
+        rows, columns = np.nonzero(self.values <= limit)
+        ends = np.searchsorted(rows, np.arange(1, len(self.values)))
+        return [each.tolist() for each in np.split(columns, ends)]
 
     def candidates(self, row: int) -> list[int]:
         """The scenarios of an account that can have its least value."""

@@ -5,7 +5,7 @@ Accounts share instruments, so a scenario's price of one is worked out once for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,7 +14,13 @@ import numpy as np
 from keeper.margin.interface import Array
 from keeper.margin.options import black76, black76_fixed
 from keeper.margin.portfolio.clearinghouse.valuation import LEAST_FACTOR, STEP
-from keeper.margin.portfolio.clearinghouse.values import PRICE_TO_WAD, Kind, LegLine, ScenarioSet
+from keeper.margin.portfolio.clearinghouse.values import (
+    PRICE_TO_WAD,
+    ClearingLeg,
+    Kind,
+    LegLine,
+    ScenarioSet,
+)
 from keeper.margin.rounding import WAD, div_trunc, wad_mul_down
 
 _ULP = 2.0**-52
@@ -60,7 +66,7 @@ class ScenarioTable:
 
     lines: Mapping[int, LegLine]
     scenarios: ScenarioSet
-    _exact: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
+    _exact: dict[int, dict[int, int]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def by_scenario(self) -> tuple[ScenarioFactors, ...]:
@@ -70,13 +76,13 @@ class ScenarioTable:
 
     def price(self, instrument: int, scenario: int) -> int:
         """An option's price (18 decimals) in a scenario."""
-        key = (instrument, scenario)
-        found = self._exact.get(key)
+        known = self._exact.setdefault(scenario, {})
+        found = known.get(instrument)
         if found is None:
             line = self.lines[instrument]
             forward, deviation = self._moved(line, scenario)
             call, put = black76_fixed.prices(forward, line.strike * PRICE_TO_WAD, deviation)
-            found = self._exact[key] = call if line.kind is Kind.CALL else put
+            found = known[instrument] = call if line.kind is Kind.CALL else put
         return found
 
     def value(self, instrument: int, size: int, scenario: int) -> int:
@@ -86,6 +92,17 @@ class ScenarioTable:
             factor = self.by_scenario[scenario].perpetual[line.underlying]
             return wad_mul_down(size * line.price, factor)
         return size * self.price(instrument, scenario) // PRICE_TO_WAD
+
+    def total(self, legs: Sequence[ClearingLeg], scenario: int) -> int:
+        """`value` of all legs together."""
+        known, found = self._exact.setdefault(scenario, {}), 0
+        for leg in legs:
+            price = known.get(leg.instrument)
+            if price is None:
+                found += self.value(leg.instrument, leg.size, scenario)
+            else:
+                found += leg.size * price // PRICE_TO_WAD
+        return found
 
     def _moved(self, line: LegLine, scenario: int) -> tuple[int, int]:
         by = self.by_scenario[scenario]
