@@ -76,8 +76,10 @@ contract ClearinghouseLens {
         uint256 lent;
         uint256 owed;
         uint256 index;
-        uint256 undistributed;
+        int256 undistributed;
         uint256 fund;
+        uint128 due;
+        uint40 at;
     }
 
     struct State {
@@ -131,8 +133,7 @@ contract ClearinghouseLens {
         state.decimals = IDecimals(state.parts.cashToken).decimals();
         state.paused = house.paused();
         state.terms = _terms(house);
-        (uint256 lent, uint256 owed, uint256 index, uint256 undistributed, uint256 fund) = house.ledger();
-        state.ledger = Ledger(lent, owed, index, undistributed, fund);
+        state.ledger = _ledger(house);
         state.accounts = house.accounts();
         state.held = house.cashToken().balanceOf(address(house));
         state.time = block.timestamp;
@@ -166,6 +167,10 @@ contract ClearinghouseLens {
         for (uint64 key = each.first; key != 0; key = from.winner(number, key - 1).next) {
             row.weighed = abi.encodePacked(row.weighed, key);
         }
+    }
+
+    function _ledger(Clearinghouse house) private view returns (Ledger memory at) {
+        (at.lent, at.owed, at.index, at.undistributed, at.fund, at.due, at.at) = house.ledger();
     }
 
     function _terms(Clearinghouse house) private view returns (Terms memory) {
@@ -267,7 +272,7 @@ contract ClearinghouseLens {
     }
 
     /// @notice For each 16 bytes of `packed` (an account's number): cash as of when it last accrued (16, two's complement),
-    /// that time (5), the lending index then (32), when it was called (5), its owner (20); a byte with the number of
+    /// the interest due (16) and the lending index (32) then, when it was called (5), its owner (20); a byte with the number of
     /// collaterals and of each the amount (16); a byte with the number of legs and of each instrument (4), size (8) and
     /// cost (16), both two's complement.
     function accounts(Clearinghouse house, bytes calldata packed) external view returns (bytes memory records) {
@@ -283,7 +288,7 @@ contract ClearinghouseLens {
         AccountState memory state = house.stateOf(account);
         record = abi.encodePacked(
             int128(state.cash),
-            uint40(state.accruedAt),
+            uint128(state.due),
             state.lendingIndex,
             uint40(house.calledAt(account)),
             house.ownerOf(account),

@@ -133,7 +133,7 @@ def _book() -> tuple[ExactMarket, list[ClearingState]]:
     scenarios = ScenarioSet(under, 1, tuple(rows), widths)
     lines = {number: line_of(at, terms, 0)[0] for number, terms in instruments.items()}
     table = ScenarioTable(lines, scenarios)
-    market = ExactMarket(at, CashTerms(0, WAD // 20, GENESIS), table, instruments, frozenset(numbers))
+    market = ExactMarket(at, CashTerms(0, 0), table, instruments, frozenset(numbers))
     states = []
     for _ in range(ACCOUNTS):
         chosen = random.choice(numbers, LEGS, replace=False)
@@ -141,7 +141,7 @@ def _book() -> tuple[ExactMarket, list[ClearingState]]:
             ClearingLeg(int(number), int(random.integers(-(10**10), 10**10)) or 1, 0) for number in chosen
         )
         cash = int(random.integers(0, 200_000)) * WAD
-        states.append(ClearingState(cash, GENESIS, 0, (int(random.integers(0, 10**18)) * 100,), legs))
+        states.append(ClearingState(cash, 0, 0, (int(random.integers(0, 10**18)) * 100,), legs))
     return market, states
 
 

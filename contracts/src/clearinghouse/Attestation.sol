@@ -68,7 +68,7 @@ contract Attestation is FundTarget {
 
     /// @notice What interest until the moment is counted by.
     struct Interest {
-        uint256 rate;
+        uint256 due;
         uint256 index;
     }
 
@@ -169,17 +169,17 @@ contract Attestation is FundTarget {
     }
 
     function _now() private view returns (bytes memory) {
-        (,, uint256 index,,) = clearinghouse.ledger();
-        (, uint64 rate,,,,,,,,,) = clearinghouse.terms();
+        (uint256 due, uint256 index) = clearinghouse.interest();
         ScenarioSet memory set = clearinghouse.margin().scenarios().set(false);
-        return abi.encode(moments.snapshot(), set, Interest(rate, index));
+        return abi.encode(moments.snapshot(), set, Interest(due, index));
     }
 
     /// @dev Where the cash token is collateral too, what is pledged of it is not held against cash.
     function _count(Moment memory at) private view {
-        (uint256 lent, uint256 owed,, uint256 undistributed, uint256 fund) = clearinghouse.ledger();
+        (uint256 lent, uint256 owed,, int256 undistributed, uint256 fund,,) = clearinghouse.ledger();
         at.fund = fund;
-        if (lent + undistributed + fund > owed) at.owed = lent + undistributed + fund - owed;
+        int256 net = int256(lent + fund) + undistributed - int256(owed);
+        if (net > 0) at.owed = uint256(net);
         uint256 pledged;
         (at.pledgesHeld, pledged) = _pledges();
         uint256 there = token.balanceOf(address(clearinghouse));
@@ -336,8 +336,7 @@ contract Attestation is FundTarget {
         (at, set, interest) = recorded(id);
         account.cash = Cash.withInterest(
             state.cash,
-            interest.rate,
-            momentOf[id].time - state.accruedAt,
+            interest.due - state.due,
             interest.index - state.lendingIndex
         );
         account.pledges = moments.pledgesAt(at, state.collateral);

@@ -5,15 +5,16 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {WAD} from "./Types.sol";
 
 /// @title Cash
-/// @notice What accounts have and owe in money, and the interest between them. Whoever owes pays by the second, compounded
-/// whenever the account is touched and rounded up; whoever has cash gets it in proportion, rounded down. What rounding
-/// leaves stays in `undistributed`, so that all cash, with it and the fund, is always what is held.
+/// @notice What accounts have and owe in money, and the interest between them. It grows by the second and is at once of
+/// whoever has cash then, in proportion and rounded down, whether or not anybody is touched; whoever owes is charged it,
+/// rounded up, whenever touched. So all cash, with `undistributed` and the fund, is always what is held.
 library Cash {
     using SafeCast for int256;
 
+    /// @dev `due` and `index` are the ledger's of when `cash` was last counted.
     struct Purse {
         int128 cash;
-        uint40 accruedAt;
+        uint128 due;
         uint256 index;
     }
 
@@ -23,54 +24,64 @@ library Cash {
         uint256 owed;
         /// Interest that a unit of cash has been given since the beginning.
         uint256 index;
-        uint256 undistributed;
+        /// What has been charged to who owes less what has been given to who has: below zero while more is due than charged.
+        int256 undistributed;
         /// The insurance fund.
         uint256 fund;
+        /// The rate of a year times seconds, summed since the beginning, until `at`.
+        uint128 due;
+        uint40 at;
     }
 
-    uint256 private constant YEAR = 365 days;
+    uint256 private constant ONE_YEAR = 365 days * uint256(WAD);
 
     /// @notice A purse's cash with interest until now.
     function current(Purse storage purse, Ledger storage ledger, uint256 rate) internal view returns (int256) {
-        return withInterest(purse.cash, rate, block.timestamp - purse.accruedAt, ledger.index - purse.index);
+        (uint256 due, uint256 index,) = until(ledger, rate);
+        return withInterest(purse.cash, due - purse.due, index - purse.index);
     }
 
-    /// @notice Cash after so many seconds, in which the lending index rose by `rise`.
-    function withInterest(int256 cash, uint256 rate, uint256 time, uint256 rise) internal pure returns (int256) {
-        if (cash < 0) return cash - int256(_interest(uint256(-cash), rate, time));
-        return cash + cash * int256(rise) / WAD;
+    /// @notice Cash after `due` and the index have risen: what is owed by ⌈owed · due / year⌉.
+    function withInterest(int256 cash, uint256 due, uint256 rise) internal pure returns (int256) {
+        if (cash >= 0) return cash + cash * int256(rise) / WAD;
+        uint256 product = uint256(-cash) * due;
+        return product == 0 ? cash : cash - int256((product - 1) / ONE_YEAR + 1);
+    }
+
+    /// @notice `due` and the index now. Where nobody has a whole unit of cash the interest is the fund's.
+    function until(Ledger storage ledger, uint256 rate)
+        internal
+        view
+        returns (uint256 due, uint256 index, uint256 ofFund)
+    {
+        uint256 rise = rate * (block.timestamp - ledger.at);
+        (due, index) = (ledger.due + rise, ledger.index);
+        uint256 interest = ledger.owed * rise / ONE_YEAR;
+        uint256 lent = ledger.lent;
+        if (lent < uint256(WAD)) ofFund = interest;
+        else index += interest * uint256(WAD) / lent;
+    }
+
+    /// @notice Brings the ledger up to now: before its sums or the rate change.
+    function accrue(Ledger storage ledger, uint256 rate) internal {
+        (uint256 due, uint256 index, uint256 ofFund) = until(ledger, rate);
+        (ledger.due, ledger.at, ledger.index) = (uint128(due), uint40(block.timestamp), index);
+        if (ofFund == 0) return;
+        ledger.fund += ofFund;
+        ledger.undistributed -= int256(ofFund);
     }
 
     /// @notice Adds a change of cash to a purse after its interest.
     function add(Purse storage purse, Ledger storage ledger, uint256 rate, int256 change) internal {
-        int256 before = purse.cash;
-        int256 cash = current(purse, ledger, rate);
-        if (cash < before) _pay(ledger, uint256(before - cash));
-        else if (cash > before) ledger.undistributed -= uint256(cash - before);
+        accrue(ledger, rate);
+        (int256 before, uint128 due, uint256 index) = (purse.cash, ledger.due, ledger.index);
+        int256 cash = withInterest(before, due - purse.due, index - purse.index);
+        if (cash != before) ledger.undistributed += before - cash;
         cash += change;
         if (before > 0) ledger.lent -= uint256(before);
         else ledger.owed -= uint256(-before);
         if (cash > 0) ledger.lent += uint256(cash);
         else ledger.owed += uint256(-cash);
-        purse.cash = cash.toInt128();
-        purse.accruedAt = uint40(block.timestamp);
-        purse.index = ledger.index;
-    }
-
-    /// @dev Where nobody has a whole unit of cash the interest is the fund's.
-    function _pay(Ledger storage ledger, uint256 interest) private {
-        if (ledger.lent < uint256(WAD)) {
-            ledger.fund += interest;
-            return;
-        }
-        ledger.undistributed += interest;
-        ledger.index += interest * uint256(WAD) / ledger.lent;
-    }
-
-    /// @dev ⌈owed · rate · time / year⌉
-    function _interest(uint256 owed, uint256 rate, uint256 time) private pure returns (uint256) {
-        uint256 product = owed * rate * time;
-        uint256 divisor = uint256(WAD) * YEAR;
-        return product == 0 ? 0 : (product - 1) / divisor + 1;
+        (purse.cash, purse.due, purse.index) = (cash.toInt128(), due, index);
     }
 }

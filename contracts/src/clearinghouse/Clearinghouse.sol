@@ -223,6 +223,7 @@ contract Clearinghouse is ReentrancyGuard {
         if (next.lapse <= next.grace || next.debtShare > one || next.buffer > one || next.hardFloor > one) {
             revert BadTerms();
         }
+        Cash.accrue(ledger, terms.rate);
         terms = next;
         emit TermsSet(next);
     }
@@ -255,10 +256,15 @@ contract Clearinghouse is ReentrancyGuard {
     function stateOf(uint256 account) public view returns (AccountState memory state) {
         Account storage each = _accounts[account];
         state.cash = each.purse.cash;
-        state.accruedAt = each.purse.accruedAt;
+        state.due = each.purse.due;
         state.lendingIndex = each.purse.index;
         state.collateral = _amounts(account);
         state.legs = each.legs;
+    }
+
+    /// @notice The rate times seconds that is due since the beginning, and the lending index, now.
+    function interest() external view returns (uint256 due, uint256 index) {
+        (due, index,) = Cash.until(ledger, terms.rate);
     }
 
     /// @notice Its cash with interest until now.

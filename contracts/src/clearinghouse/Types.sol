@@ -33,10 +33,10 @@ struct Leg {
 }
 
 /// @notice All that an account is: what its state hash commits to. `collateral` is in units of each token; `cash` is as of
-/// `accruedAt`.
+/// when interest due and the lending index were these: see `Cash`.
 struct AccountState {
     int256 cash;
-    uint256 accruedAt;
+    uint256 due;
     uint256 lendingIndex;
     uint256[] collateral;
     Leg[] legs;

@@ -31,11 +31,11 @@ contract SumTreeHarness {
         for (uint256 i; i < accounts.length; ++i) found[i] = keccak256(abi.encode(accounts[i]));
     }
 
-    /// @dev Rows of rate, time and rise of the index.
-    function cash(int256[] calldata amounts, uint256[3][] calldata rows) external pure returns (int256[] memory found) {
+    /// @dev Rows of the rises of interest due and of the index.
+    function cash(int256[] calldata amounts, uint256[2][] calldata rows) external pure returns (int256[] memory found) {
         found = new int256[](rows.length);
         for (uint256 i; i < rows.length; ++i) {
-            found[i] = Cash.withInterest(amounts[i], rows[i][0], rows[i][1], rows[i][2]);
+            found[i] = Cash.withInterest(amounts[i], rows[i][0], rows[i][1]);
         }
     }
 }

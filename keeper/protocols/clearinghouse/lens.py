@@ -10,11 +10,14 @@ from typing import Any
 
 from eth_abi.abi import decode
 
+from keeper.margin.options.black76_fixed import YEAR
 from keeper.margin.portfolio.clearinghouse.markets import CollateralQuote, MarketSnapshot, Spot, Surface
 from keeper.margin.portfolio.clearinghouse.marks import FundingTerms, PerpetualState, accrued
 from keeper.margin.portfolio.clearinghouse.scenarios import WidthRamp, decode_steps
+from keeper.margin.portfolio.clearinghouse.screening import CashTerms
 from keeper.margin.portfolio.clearinghouse.settlement import ExpiryAverage, averaged_part
 from keeper.margin.portfolio.clearinghouse.values import Instrument, Kind, ScenarioSet
+from keeper.margin.rounding import WAD
 from keeper.protocols.clearinghouse import records
 from keeper.protocols.clearinghouse.records import ClearingAccount
 
@@ -29,7 +32,7 @@ _WIDTHS = "(uint8,uint8,uint8,uint24,uint40,uint40,bytes,bytes)"
 _TERMS = "(uint128,uint64,uint64,uint64,uint32,uint32,uint64,uint64,uint64,uint64,uint64)"
 _STATE = (
     "((address,address,address,address,address,address,address,address),bytes32,uint8,bool,"
-    f"{_TERMS},(uint256,uint256,uint256,uint256,uint256),uint256,uint256,uint256,"
+    f"{_TERMS},(uint256,uint256,uint256,int256,uint256,uint128,uint40),uint256,uint256,uint256,"
     f"{_UNDERLYING}[],{_COLLATERAL}[],{_EXPIRY}[],{_WIDTHS},bytes,bytes,(uint8,uint32,uint128),(uint32,bool,bool,bytes)[])"
 )
 _INSTRUMENT, _FIRST_OPTION = 64, 8
@@ -69,14 +72,16 @@ class ClearingTerms:
 
 @dataclass(frozen=True, slots=True)
 class CashLedger:
-    """What all have and what all owe (as of when each was touched), the lending index, interest that
-    lenders are yet to get, and the insurance fund."""
+    """What all have and what all owe (as of when each was touched), the lending index, what was charged
+    less what was given, the insurance fund; a year's rate times seconds (18 decimals), summed until `at`."""
 
     lent: int
     owed: int
     index: int
     undistributed: int
     fund: int
+    due: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,14 @@ class ClearingHouseState:
         return MarketSnapshot(
             tuple(spots), tuple(surfaces), tuple(each.quote or none for each in self.collaterals)
         )
+
+    def interest(self, timestamp: int) -> CashTerms:
+        """Interest at that second, while nobody is touched: as `until` in Cash.sol."""
+        ledger = self.ledger
+        rise = self.terms.rate * (timestamp - ledger.at)
+        given = ledger.owed * rise // (WAD * YEAR)
+        index = ledger.index + (given * WAD // ledger.lent if ledger.lent >= WAD else 0)
+        return CashTerms(index, ledger.due + rise)
 
     def scenarios(self, timestamp: int, *, initial: bool = False) -> ScenarioSet:
         """The scenarios of a set at the widths of that second."""

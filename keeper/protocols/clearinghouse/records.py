@@ -7,7 +7,7 @@ from struct import Struct
 
 from keeper.margin.portfolio.clearinghouse.values import ClearingLeg, ClearingState
 
-_START, _EACH_LEG = Struct(">16s5s32s5s20sB"), Struct(">Iq16s")
+_START, _EACH_LEG = Struct(">16s16s32s5s20sB"), Struct(">Iq16s")
 _HEAD, _AMOUNT, _LEG = _START.size, 16, _EACH_LEG.size
 _from_bytes = int.from_bytes
 
@@ -33,7 +33,7 @@ def length(data: bytes, at: int) -> int:
 
 
 def decode(record: bytes) -> ClearingAccount:
-    cash, accrued, index, called, owner, count = _START.unpack_from(record)
+    cash, due, index, called, owner, count = _START.unpack_from(record)
     amounts = record[_HEAD : _HEAD + _AMOUNT * count]
     legs = tuple(
         ClearingLeg(instrument, size, _from_bytes(cost, "big", signed=True))
@@ -41,7 +41,7 @@ def decode(record: bytes) -> ClearingAccount:
     )
     state = ClearingState(
         _from_bytes(cash, "big", signed=True),
-        _from_bytes(accrued, "big"),
+        _from_bytes(due, "big"),
         _from_bytes(index, "big"),
         tuple(_from_bytes(amounts[at : at + _AMOUNT], "big") for at in range(0, len(amounts), _AMOUNT)),
         legs,

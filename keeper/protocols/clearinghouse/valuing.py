@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from keeper.margin.portfolio.clearinghouse import screening
 from keeper.margin.portfolio.clearinghouse.liquidation import marks_of
 from keeper.margin.portfolio.clearinghouse.markets import MarketSnapshot, line_of
-from keeper.margin.portfolio.clearinghouse.screening import AccountArrays, CashTerms, ExactMarket
+from keeper.margin.portfolio.clearinghouse.screening import AccountArrays, ExactMarket
 from keeper.margin.portfolio.clearinghouse.table import AS_THINGS_STAND, ScenarioTable
 from keeper.margin.portfolio.clearinghouse.values import ClearingState, Instrument, Kind, LegLine
 from keeper.margin.rounding import WAD
@@ -29,7 +29,7 @@ class ClearingMoment:
         self.snapshot = state.snapshot(timestamp)
         self.instruments = {number: each.terms for number, each in state.instruments.items()}
         lines, going = _lines(state, self.snapshot)
-        cash = CashTerms(state.ledger.index, state.terms.rate, timestamp)
+        cash = state.interest(timestamp)
         self.maintenance, self.initial = (
             ExactMarket(
                 self.snapshot,

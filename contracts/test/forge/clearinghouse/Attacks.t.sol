@@ -2,7 +2,7 @@
 pragma solidity 0.8.27;
 
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
-import {Clearinghouse} from "../../../src/clearinghouse/Clearinghouse.sol";
+import {Clearinghouse, Terms} from "../../../src/clearinghouse/Clearinghouse.sol";
 import {Feed, Feeds} from "../../../src/clearinghouse/Feeds.sol";
 import {Markets} from "../../../src/clearinghouse/Markets.sol";
 import {Orders, Signed} from "../../../src/clearinghouse/Orders.sol";
@@ -160,6 +160,35 @@ contract AttacksTest is House {
         } catch (bytes memory reason) {
             check(bytes4(reason) == Clearinghouse.OwesTooMuch.selector, "for the cap");
         }
+    }
+
+    function test_interestIsOfWhoeverLentWhileItGrew() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 0, 100), rich(BOB, 100_000, 0));
+        vm.prank(vm.addr(ANN));
+        house.withdrawCash(ann, 10_000 * DOLLAR, address(this));
+        vm.warp(block.timestamp + 365 days);
+        eth.set(2_000e8);
+        uint256 eve = rich(EVE, 10_000_000, 0);
+        house.depositCash(ann, 0);
+        check(house.cashOf(eve) == 10_000_000e18, "nothing for a moment");
+        check(house.cashOf(bob) >= 100_000e18 + 500e18 - 1e6, "all for who lent");
+        check(unbalanced() == 0, "to the unit");
+    }
+
+    function test_anotherRateIsOfTheTimeThatComes() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 0, 100), rich(BOB, 100_000, 0));
+        vm.prank(vm.addr(ANN));
+        house.withdrawCash(ann, 10_000 * DOLLAR, address(this));
+        vm.warp(block.timestamp + 365 days);
+        Terms memory terms = _terms();
+        terms.rate = 0;
+        house.setTerms(terms);
+        vm.warp(block.timestamp + 365 days);
+        check(house.cashOf(ann) == -10_500e18 && house.cashOf(bob) == 100_500e18, "what was due is due");
+        eth.set(2_000e8);
+        house.depositCash(bob, 0);
+        house.depositCash(ann, 10_500 * DOLLAR);
+        check(house.cashOf(ann) == 0 && unbalanced() == 0, "to the unit");
     }
 
     function test_anAccountThatIsNotThereHasNoPast() public {

@@ -197,7 +197,7 @@ contract DeleveragingTest is Jump {
     }
 
     function fund() private view returns (uint256 has) {
-        (,,,, has) = house.ledger();
+        (,,,, has,,) = house.ledger();
     }
 
     /* POSITIONS THAT NOBODY TAKES */

@@ -222,8 +222,8 @@ abstract contract House {
     /// @dev All cash, less what perpetuals cost, with interest that waits and the fund, less what is still missing: it must
     /// be what the house holds.
     function unbalanced() internal view returns (int256 total) {
-        (,, , uint256 undistributed, uint256 fund) = house.ledger();
-        total = int256(undistributed + fund);
+        (,,, int256 undistributed, uint256 fund,,) = house.ledger();
+        total = undistributed + int256(fund);
         for (uint256 i; i < house.accounts(); ++i) {
             total += house.stateOf(i).cash;
             for (uint256 k; k < house.stateOf(i).legs.length; ++k) {

@@ -26,12 +26,12 @@ STATE = "(int256,uint256,uint256,uint256[],(uint32,int64,int128)[])"
 class AttestedMoment:
     """What accounts are valued by: `recorded` and the time of a moment.
 
-    `rate` is a year's interest on what is owed, `lending_index` what a unit of cash has been given so far.
+    `due` is a year's rate times seconds, summed so far, `lending_index` what a unit of cash has been given.
     `terms` has, by an instrument's number, what it is and what its expiry settled at (0: it did not).
     """
 
     time: int
-    rate: int
+    due: int
     lending_index: int
     markets: MarketSnapshot
     scenarios: ScenarioSet
@@ -60,14 +60,14 @@ class LeafChallenge:
 def state_hash(state: ClearingState) -> bytes:
     """What the clearinghouse remembers of an account."""
     legs = [(leg.instrument, leg.size, leg.cost) for leg in state.legs]
-    words = (state.cash, state.accrued_at, state.lending_index, state.collateral, legs)
+    words = (state.cash, state.due, state.lending_index, state.collateral, legs)
     return keccak(encode([STATE], [words]))
 
 
-def cash_with_interest(cash: int, rate: int, seconds: int, index_rise: int) -> int:
-    """Cash after a time: a debt with ⌈debt·rate·seconds/year⌉, a balance with the index's rise, down."""
+def cash_with_interest(cash: int, due_rise: int, index_rise: int) -> int:
+    """Cash after a time: a debt with ⌈debt·(rise of due)/year⌉, a balance with the index's rise, down."""
     if cash < 0:
-        return cash - mul_div_up(-cash * rate, seconds, WAD * YEAR)
+        return cash - mul_div_up(-cash, due_rise, WAD * YEAR)
     return cash + div_trunc(cash * index_rise, WAD)
 
 
@@ -76,7 +76,7 @@ def portfolio_at(state: ClearingState, moment: AttestedMoment) -> Portfolio:
     terms = [moment.terms[leg.instrument] for leg in state.legs]
     found, contingency = lines(moment.markets, [t[0] for t in terms], [t[1] for t in terms], state.legs)
     cash = cash_with_interest(
-        state.cash, moment.rate, moment.time - state.accrued_at, moment.lending_index - state.lending_index
+        state.cash, moment.due - state.due, moment.lending_index - state.lending_index
     )
     quotes = moment.markets.quotes[: len(state.collateral)]
     return Portfolio(cash, contingency, found, pledges(quotes, state.collateral))

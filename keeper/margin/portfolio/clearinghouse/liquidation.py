@@ -90,14 +90,14 @@ def slice_taken(
     off = total_off(before.equity, loss, discount, terms) * share // WAD
     paid = worth - off
     mine = list(taker.collateral) + [0] * (len(added) - len(taker.collateral))
-    now, index = market.cash.time, market.cash.index
-    after = ClearingState(cash_now(account, market.cash) + cash + paid, now, index, tuple(kept), given.legs)
+    due, index = market.cash.due, market.cash.index
+    after = ClearingState(cash_now(account, market.cash) + cash + paid, due, index, tuple(kept), given.legs)
     if after.cash < 0 and not after.legs and not any(after.collateral):
         after = replace(after, cash=0)
     interest = cash_now(taker, market.cash) - taker.cash
     owner = ClearingState(
         got.cash + interest - paid,
-        now,
+        due,
         index,
         tuple(a + b for a, b in zip(mine, added, strict=True)),
         got.legs,

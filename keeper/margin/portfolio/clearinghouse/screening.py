@@ -35,18 +35,16 @@ _WEI = 1e-18
 
 @dataclass(frozen=True, slots=True)
 class CashTerms:
-    """Interest at a moment: the lending index, the rate of a year (18 decimals), the time (Unix)."""
+    """Interest at a moment: the lending index, and a year's rate times seconds (18 decimals), summed."""
 
     index: int
-    rate: int
-    time: int
+    due: int
 
 
 def cash_now(state: ClearingState, terms: CashTerms) -> int:
     """An account's cash with interest: what is owed rounded up, what is lent rounded down. As Cash.sol."""
     if state.cash < 0:
-        product = -state.cash * terms.rate * (terms.time - state.accrued_at)
-        return state.cash + product // -(WAD * YEAR)
+        return state.cash + -state.cash * (terms.due - state.due) // -(WAD * YEAR)
     return state.cash + state.cash * (terms.index - state.lending_index) // WAD
 
 
@@ -159,7 +157,8 @@ class AccountArrays:
     """Of perpetuals."""
     cash: Array
     index: Array
-    accrued_at: Array
+    due: Array
+    """In years: what a unit of debt owes more."""
     collateral: Array
     """(accounts, collaterals) in token units."""
     unknown: NDArray[np.bool_]
@@ -196,7 +195,7 @@ def arrays(
         total,
         np.array([state.cash / WAD for state in states], np.float64),
         np.array([state.lending_index / WAD for state in states], np.float64),
-        np.array([state.accrued_at for state in states], np.float64),
+        np.array([state.due / (WAD * YEAR) for state in states], np.float64),
         collateral,
         unknown,
     )
@@ -245,7 +244,7 @@ def screened(accounts: AccountArrays, market: ExactMarket) -> ScreenedAccounts:
     factors = np.array([by.collateral for by in table.by_scenario], np.float64).T / WAD
     values = np.asarray(accounts.sizes @ units) + held @ factors + (cash - carried)[:, np.newaxis]
     magnitude = gross @ np.abs(units).max(axis=1, initial=0.0) + held @ factors.max(axis=1, initial=0.0)
-    magnitude += np.abs(cash) + np.abs(accounts.cash) * (market.cash.index / WAD)
+    magnitude += np.abs(cash) + np.abs(accounts.cash) * (market.cash.index / WAD + market.cash.due / (WAD * YEAR))
     magnitude += np.abs(accounts.costs) + gross @ np.abs(funding) + contingency
     magnitude += accounts.collateral @ np.array([quote.price / WAD / WAD for quote in at.quotes], np.float64)
     legs = np.diff(accounts.sizes.indptr)
@@ -265,6 +264,6 @@ def _pledged(amounts: Array, quotes: Sequence[CollateralQuote]) -> Array:
 
 
 def _cash(accounts: AccountArrays, terms: CashTerms) -> Array:
-    owed = accounts.cash * (1 + terms.rate / WAD * (terms.time - accounts.accrued_at) / YEAR)
+    owed = accounts.cash * (1 + (terms.due / (WAD * YEAR) - accounts.due))
     lent = accounts.cash * (1 + (terms.index / WAD - accounts.index))
     return np.where(accounts.cash < 0, owed, lent)

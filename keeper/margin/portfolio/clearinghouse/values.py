@@ -42,10 +42,11 @@ class ClearingLeg:
 
 @dataclass(frozen=True, slots=True)
 class ClearingState:
-    """All that an account is: what its state hash commits to. `cash` is as of `accrued_at`."""
+    """All that an account is: what its state hash commits to. `cash` is as of when `due` and
+    `lending_index` were the ledger's."""
 
     cash: int
-    accrued_at: int
+    due: int
     lending_index: int
     collateral: tuple[int, ...]
     legs: tuple[ClearingLeg, ...]

@@ -41,7 +41,7 @@ WAD = 10**18
 YEAR = 365 * 24 * 3600
 MOMENT = AttestedMoment(
     time=1_000_000,
-    rate=WAD // 20,
+    due=WAD // 20 * 1_000_000,
     lending_index=WAD // 100,
     markets=MarketSnapshot(
         (Spot(2_000 * 10**9, 2_005 * 10**9, 3 * 10**9, WAD // 1000, WAD // 100),),
@@ -70,7 +70,7 @@ def account(draw: random.Random) -> ClearingState:
     )
     cash = draw.choice((0, draw.randint(-(10**22), 10**22)))
     return ClearingState(
-        cash, draw.randint(1, 10**6), draw.randint(0, 10**16), (draw.choice((0, 10**18)),), legs
+        cash, draw.randint(1, 10**6) * WAD // 20, draw.randint(0, 10**16), (draw.choice((0, 10**18)),), legs
     )
 
 
@@ -173,7 +173,7 @@ def test_depth_is_the_least_with_room() -> None:
 
 
 def test_interest_is_up_on_debts_and_down_on_balances() -> None:
-    assert cash_with_interest(-100, WAD // 20, YEAR, 7) == -105
-    assert cash_with_interest(-1, 1, 1, 0) == -2
-    assert cash_with_interest(-1, 1, 0, 0) == -1
-    assert cash_with_interest(3, WAD, YEAR, WAD // 2) == 4
+    assert cash_with_interest(-100, WAD // 20 * YEAR, 7) == -105
+    assert cash_with_interest(-1, 1, 0) == -2
+    assert cash_with_interest(-1, 0, 0) == -1
+    assert cash_with_interest(3, WAD * YEAR, WAD // 2) == 4
