@@ -48,10 +48,11 @@ contract Clearinghouse is ReentrancyGuard {
     struct Account {
         address owner;
         uint40 calledAt;
-        /// The position whose loss was the account's greatest when it was last liquidated.
+        /// The position whose loss was the account's greatest, realized or when it was liquidated.
         uint32 blamed;
         bool blamedLong;
         bool blames;
+        uint128 blamedLoss;
         Cash.Purse purse;
         Leg[] legs;
     }
@@ -506,23 +507,35 @@ contract Clearinghouse is ReentrancyGuard {
 
     // Settlement.
 
-    /// @notice Turns the profit and loss of an account's perpetuals into cash, at their marks, as anybody may. What stands in
-    /// an instrument that deleverages stays.
+    /// @notice Turns what an account's perpetuals have lost together into cash, at their marks, as anybody may. Each leg that
+    /// loses gives its part; profits stay where they are, because they are what a shortfall is taken from. So does what
+    /// stands in an instrument that deleverages.
     function realize(uint256 account) external nonReentrant {
         ownerOf(account);
         Leg[] storage legs = _accounts[account].legs;
-        int256 profit;
-        for (uint256 i; i < legs.length; ++i) {
+        int256[] memory profits = new int256[](legs.length);
+        int256 net;
+        int256 lost;
+        for (uint256 i; i < profits.length; ++i) {
             Leg memory leg = legs[i];
             Instrument memory what = markets.instrument(leg.instrument);
             if (what.kind != Kind.Perpetual || !_isGoing(leg.instrument)) continue;
             int256 price = int256(uint256(markets.markOf(leg.instrument))) - markets.accrue(what.underlying);
-            int256 worth = leg.size * price;
-            profit += worth - leg.cost;
-            legs[i].cost = worth.toInt128();
+            profits[i] = leg.size * price - leg.cost;
+            net += profits[i];
+            if (profits[i] < 0) lost += profits[i];
         }
-        _addCash(account, profit);
-        emit Realized(account, profit);
+        int256 realized;
+        for (uint256 i; net < 0 && i < profits.length; ++i) {
+            if (profits[i] >= 0) continue;
+            // Of losses with the sign of one, at most all of it.
+            int256 part = profits[i] * net / lost;
+            realized += part;
+            legs[i].cost = (legs[i].cost + part).toInt128();
+            _blame(account, legs[i].instrument, legs[i].size > 0, -part);
+        }
+        _addCash(account, realized);
+        emit Realized(account, realized);
         _remember(account);
     }
 
@@ -542,10 +555,7 @@ contract Clearinghouse is ReentrancyGuard {
                 ? (price > strike ? price - strike : 0)
                 : (strike > price ? strike - price : 0);
             paid += leg.size * int256(intrinsic);
-            if (leg.size < 0 && intrinsic != 0) {
-                Account storage each = _accounts[account];
-                (each.blamed, each.blamedLong, each.blames) = (leg.instrument, false, true);
-            }
+            if (leg.size < 0 && intrinsic != 0) _blame(account, leg.instrument, false, -leg.size * int256(intrinsic));
             settled[leg.instrument][leg.size > 0] += uint256(int256(leg.size > 0 ? leg.size : -leg.size));
             legs[i - 1] = legs[legs.length - 1];
             legs.pop();
@@ -663,7 +673,6 @@ contract Clearinghouse is ReentrancyGuard {
     function _takeLegs(Taking memory take) private {
         Account storage from = _accounts[take.account];
         Leg[] memory legs = from.legs;
-        int256 worstProfit = type(int256).max;
         for (uint256 i; i < legs.length; ++i) {
             Leg memory leg = legs[i];
             _requireGoing(leg.instrument);
@@ -671,14 +680,19 @@ contract Clearinghouse is ReentrancyGuard {
             int256 mark = int256(uint256(markets.markOf(leg.instrument)));
             int256 counted = what.kind == Kind.Perpetual ? mark - markets.accrue(what.underlying) : mark;
             int256 profit = leg.size * counted - leg.cost;
-            if (profit < worstProfit) {
-                (worstProfit, from.blamed, from.blamedLong) = (profit, leg.instrument, leg.size > 0);
-                from.blames = true;
-            }
+            _blame(take.account, leg.instrument, leg.size > 0, profit < 0 ? -profit : int256(0));
             int256 part = _part(leg.size, take.share);
             _change(take.account, leg.instrument, -part, counted, what.kind);
             _change(take.taker, leg.instrument, part, counted, what.kind);
         }
+    }
+
+    /// @dev The greatest single loss since the account last stood above initial margin.
+    function _blame(uint256 account, uint32 instrument, bool long, int256 loss) private {
+        Account storage each = _accounts[account];
+        if (each.blames && loss < int256(uint256(each.blamedLoss))) return;
+        (each.blamed, each.blamedLong, each.blames) = (instrument, long, true);
+        each.blamedLoss = uint128(uint256(loss));
     }
 
     function _takeCollaterals(Taking memory take) private {

@@ -10,6 +10,7 @@ import {Scenarios} from "../../../src/clearinghouse/Scenarios.sol";
 import {Instrument, Kind} from "../../../src/clearinghouse/Types.sol";
 import {HookToken, check, vm} from "../StandIns.sol";
 import {FeedStandIn, House} from "./House.sol";
+import {Jump} from "./Jump.sol";
 
 /// @notice A collateral that calls back.
 contract HookCoin is HookToken {
@@ -267,5 +268,256 @@ contract AttacksTest is House {
         vm.prank(vm.addr(ANN));
         vm.expectRevert(abi.encodeWithSelector(Clearinghouse.InstrumentHalted.selector, ETH));
         house.withdrawCash(ann, 1, address(this));
+    }
+
+    /* SLICES */
+
+    function test_aThousandTinySlicesTakeNoMoreThanOne() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 25_000, 0), rich(BOB, 1_000_000, 0));
+        traded(BOB, bob, ANN, ann, ETH, 50 * ONE, 2_000e9);
+        uint256 cat = rich(CAT, 1_000_000, 0);
+        moved(2_200);
+        (,, uint256 scenario) = house.worst(ann, false);
+        house.call(ann, scenario);
+        vm.warp(block.timestamp + 2 hours);
+        (int256 equity, int256 value) = house.valueIn(ann, scenario);
+        for (uint256 i; i < 200; ++i) {
+            vm.prank(vm.addr(CAT));
+            house.liquidate(ann, scenario, 1, cat, type(int256).max);
+        }
+        (int256 left, int256 after_) = house.valueIn(ann, scenario);
+        check(left >= equity - 1e6 && after_ >= value - 1e6, "nothing is lost");
+        check(house.openInterest(ETH) == 50e9 + 1 && unbalanced() == 0, "to the unit");
+    }
+
+    function test_dustOfOneUnitDoesNotKeepALegFromBeingTaken() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 25_000, 0), rich(BOB, 1_000_000, 0));
+        traded(BOB, bob, ANN, ann, ETH, 50 * ONE, 2_000e9);
+        traded(ANN, ann, BOB, bob, call, 1, markets.markOf(call));
+        traded(BOB, bob, ANN, ann, put, 1, markets.markOf(put));
+        uint256 cat = rich(CAT, 1_000_000, 0);
+        moved(2_200);
+        (,, uint256 scenario) = house.worst(ann, false);
+        house.call(ann, scenario);
+        vm.warp(block.timestamp + 2 hours);
+        vm.prank(vm.addr(CAT));
+        house.liquidate(ann, scenario, 0.1e18, cat, type(int256).max);
+        check(house.stateOf(ann).legs.length == 1 && house.stateOf(cat).legs.length == 3, "dust goes whole");
+    }
+
+    /* THE FUND */
+
+    /// @dev Both sides are one's own, and so is the taker: all three together have no more than without the fund's first
+    /// discount on what the price has taken away.
+    function test_bothSidesInOneHandTakeFromTheFundWhatAGapTakesAndTheFirstDiscount() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 25_000, 0), rich(BOB, 1_000_000, 0));
+        uint256 cat = rich(CAT, 1_000_000, 0);
+        house.contribute(100_000 * DOLLAR);
+        traded(BOB, bob, ANN, ann, ETH, 50 * ONE, 2_000e9);
+        moved(2_480);
+        (,, uint256 scenario) = house.worst(ann, false);
+        (int256 equity, int256 value) = house.valueIn(ann, scenario);
+        check(equity > 0, "barely solvent");
+        house.call(ann, scenario);
+        vm.prank(vm.addr(CAT));
+        house.liquidate(ann, scenario, 1e18, cat, type(int256).max);
+        (,,,, uint256 fund,,) = house.ledger();
+        int256 lost = 100_000e18 - int256(fund);
+        check(lost <= (equity - value) / 20 - equity + 1e6 && lost >= 0, "no more than the first discount");
+        check(unbalanced() == 0, "to the unit");
+    }
+
+    /* TRADES */
+
+    function test_atNoPriceDoesMoneyLeaveAnAccountBelowInitialMargin() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 25_000, 0), rich(EVE, 100, 0));
+        uint64[5] memory prices = [uint64(0), 1, 1e9, 100_000e9, type(uint64).max];
+        for (uint256 i; i < 5; ++i) {
+            for (uint32 k; k < 3; ++k) {
+                uint32 what = [uint32(ETH), call, put][k];
+                try this.trading(ANN, ann, EVE, bob, what, 10 * ONE, prices[i]) {} catch {}
+                try this.trading(EVE, bob, ANN, ann, what, 10 * ONE, prices[i]) {} catch {}
+                (, int256 anns,) = house.worst(ann, true);
+                (, int256 bobs,) = house.worst(bob, true);
+                check(anns >= 0 && bobs >= 0, "both stand");
+            }
+        }
+        house.realize(ann);
+        house.realize(bob);
+        check(unbalanced() == 0, "to the unit");
+    }
+
+    function trading(uint256 key, uint256 buyer, uint256 other_, uint256 seller, uint32 what, int64 size, uint64 price)
+        external
+    {
+        traded(key, buyer, other_, seller, what, size, price);
+    }
+
+    function testFuzz_extremeSizesAndPricesAreRefusedOrExact(int64 size, uint64 price, uint256 which) public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 400_000_000, 0), rich(EVE, 400_000_000, 0));
+        if (size <= 0) size = size < -type(int64).max ? type(int64).max : -size;
+        if (size == 0) size = 1;
+        uint32 what = [uint32(ETH), call, put][which % 3];
+        if (which % 2 == 0) size = size % 1e12 + 1;
+        if (which % 5 == 0) price = price % 4_000e9;
+        try this.trading(ANN, ann, EVE, bob, what, size, price) {
+            eth.set(int256(1_000e8 + (which >> 8) % 2_000e8));
+            try house.realize(ann) {} catch {}
+            try house.realize(bob) {} catch {}
+            check(int256(house.stateOf(ann).legs[0].size) == size, "bought");
+        } catch {}
+        check(unbalanced() == 0, "to the unit");
+    }
+
+    function test_whatHasExpiredIsNotTradedSettledOrNot() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 100_000, 0), rich(BOB, 100_000, 0));
+        traded(ANN, ann, BOB, bob, call, ONE, 183e9);
+        for (uint256 i = 1; i <= 10; ++i) {
+            vm.warp(expiry - 30 minutes + i * 3 minutes);
+            eth.set(2_300e8);
+            options.observe(ETH, expiry);
+        }
+        for (uint256 i; i < 2; ++i) {
+            Signed memory buy = signed(ANN, ann, call, ONE, 1);
+            Signed memory sell = signed(BOB, bob, call, -ONE, 1);
+            vm.expectRevert(abi.encodeWithSelector(Clearinghouse.InstrumentExpired.selector, call));
+            orders.trade(buy, sell, uint64(ONE));
+            if (i == 0) options.settle(ETH, expiry);
+        }
+        house.settle(ann);
+        house.settle(ann);
+        house.settle(bob);
+        check(house.cashOf(ann) == 100_000e18 + 117e18 && house.cashOf(bob) == 100_000e18 - 117e18, "once");
+        check(house.settled(call, true) == 1e9 && house.settled(call, false) == 1e9 && unbalanced() == 0, "sums");
+    }
+
+    /* ORDERS */
+
+    function test_anOrderIsOfOneContractAndAContractMayTakeItBack() public {
+        uint256 bob = rich(BOB, 100_000, 0);
+        Agreeable wallet = new Agreeable();
+        uint256 ann = wallet.open(house);
+        house.depositCash(ann, 100_000 * DOLLAR);
+        Signed memory buy = signed(EVE, ann, ETH, 2 * ONE, 2_000e9);
+        Signed memory sell = signed(BOB, bob, ETH, -2 * ONE, 2_000e9);
+        Orders others = new Orders(house);
+        vm.expectRevert(abi.encodeWithSelector(Orders.WrongSignature.selector, bob, sell.order.nonce));
+        others.trade(buy, sell, uint64(ONE));
+        orders.trade(buy, sell, uint64(ONE));
+        wallet.refuse();
+        vm.expectRevert(abi.encodeWithSelector(Orders.WrongSignature.selector, ann, buy.order.nonce));
+        orders.trade(buy, sell, uint64(ONE));
+    }
+
+    /// @dev One nonce, two orders: what one has filled counts against the other.
+    function test_twoOrdersOfANumberFillOnce() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 100_000, 0), rich(BOB, 100_000, 0));
+        Signed memory buy = signed(ANN, ann, ETH, ONE, 2_000e9);
+        Signed memory sell = signed(BOB, bob, ETH, -10 * ONE, 2_000e9);
+        orders.trade(buy, sell, uint64(ONE));
+        Signed memory again = signed(ANN, ann, ETH, ONE, 2_000e9);
+        again.order.nonce = buy.order.nonce;
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(ANN, orders.hashOf(again.order));
+        again.signature = abi.encodePacked(r, s, v);
+        vm.expectRevert(abi.encodeWithSelector(Orders.OrderUsed.selector, ann, buy.order.nonce, 0));
+        orders.trade(again, sell, uint64(ONE));
+    }
+
+    /* SIXTEEN LEGS */
+
+    event Gas(string what, uint256 gas);
+
+    function test_anAccountFullOfLegsIsTakenInOneTransactionByAFreshTaker() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 20_000, 10), rich(BOB, 10_000_000, 100));
+        for (uint64 i; i < 15; ++i) {
+            uint32 listed = options.list(Instrument(Kind.Call, ETH, expiry, 1_000e9 + i * 100e9));
+            traded(BOB, bob, ANN, ann, listed, ONE, markets.markOf(listed));
+        }
+        traded(BOB, bob, ANN, ann, ETH, ONE, 2_000e9);
+        bytes memory steps;
+        for (uint256 i; i < 48; ++i) {
+            int16 step = int16(int256(i * 20_000 / 48)) - 10_000;
+            steps = abi.encodePacked(steps, step, int16(10_000), step / 4, step / 2, int16(-10_000), step / 4, step);
+        }
+        scenarios.replace(2, 1, 24, steps);
+        vm.warp(block.timestamp + 1 days);
+        eth.set(9_000e8);
+        (, int256 value, uint256 scenario) = house.worst(ann, false);
+        check(value < 0, "below");
+        uint256 cat = rich(CAT, 10_000_000, 0);
+        house.call(ann, scenario);
+        vm.warp(block.timestamp + 2 hours);
+        uint256 used = gasleft();
+        vm.prank(vm.addr(CAT));
+        house.liquidate(ann, scenario, 0.01e18, cat, type(int256).max);
+        used -= gasleft();
+        emit Gas("liquidation of a full account, 48 scenarios", used);
+        check(5 * used < 4 * 2 ** 24, "a fifth to spare");
+    }
+
+    function test_decadesOfInterestDoNotOverflow() public {
+        (uint256 ann, uint256 bob) = (rich(ANN, 0, 100), rich(BOB, 1, 0));
+        house.depositCash(bob, 100_000 * DOLLAR);
+        vm.prank(vm.addr(ANN));
+        house.withdrawCash(ann, 100_000 * DOLLAR, address(this));
+        for (uint256 i; i < 30; ++i) {
+            vm.warp(block.timestamp + 10 * 365 days);
+            eth.set(2_000e8);
+            house.depositCash(ann, 0);
+            house.depositCash(bob, 0);
+        }
+        check(house.cashOf(ann) < -1e6 * 1e18, "it has grown");
+        check(unbalanced() == 0, "to the unit");
+    }
+}
+
+/// @notice Whoever won would rather not pay.
+contract DeleveragingAttacksTest is Jump {
+    function setUp() public {
+        build();
+    }
+
+    /// @dev Before anything is missing, each winner turns its profit into cash.
+    function test_nobodyEscapesByRealizingAProfitInTime() public {
+        sold();
+        eth.set(2_900e8);
+        vm.warp(block.timestamp + 1);
+        for (uint256 i; i < winners.length; ++i) house.realize(winners[i]);
+        uint256 owed = jumped(2_900e8);
+        check(owed > 0, "missing");
+        adl.begin(ETH, false);
+        // Whoever took the loser's position is short: not on that side.
+        weighed(winners);
+        chargedAll(8);
+        check(house.shortfall(ETH, false) == 0, "nothing is missing any more");
+        check(house.shortfall(house.NOBODY(), false) == 0, "and it was the winners who paid");
+        check(unbalanced() == 0, "to the unit");
+    }
+
+    /// @dev Nor does anybody put the blame on another market by realizing what the loser has lost in this one.
+    function test_nobodyMovesTheBlameByRealizingALoss() public {
+        sold();
+        traded(LOSER, loser, TAKER, taker, put, ONE / 10, markets.markOf(put));
+        eth.set(2_900e8);
+        house.realize(loser);
+        uint256 owed = jumped(2_900e8);
+        check(owed > 0, "of ether");
+    }
+
+    /// @dev What is lost in one and won in another is nobody's debt.
+    function test_aHedgedAccountIsNotMadeToOweByRealizing() public {
+        uint256 ann = rich(LOSER, 60_000, 0);
+        uint256 bob = rich(0xB0B, 1_000_000, 0);
+        traded(LOSER, ann, 0xB0B, bob, ETH, 20 * ONE, 2_000e9);
+        traded(0xB0B, bob, LOSER, ann, BTC, ONE, 30_000e9);
+        eth.set(2_500e8);
+        btc.set(38_000e8);
+        house.realize(ann);
+        check(house.cashOf(ann) == 60_000e18, "more won than lost");
+        btc.set(42_000e8);
+        house.realize(ann);
+        check(house.cashOf(ann) == 58_000e18, "what is lost together");
+        house.realize(ann);
+        check(house.cashOf(ann) == 58_000e18 && unbalanced() == 0, "once, to the unit");
     }
 }

@@ -127,10 +127,6 @@ contract DeleveragingTest is Jump {
         vm.prank(vm.addr(FIRST));
         house.withdrawCash(winners[0], DOLLAR, address(this));
         traded(FIRST, winners[0], TAKER, taker, ETH, ONE, 2_800e9);
-        int256 profit = profitOf(winners[1]);
-        int256 cash = house.cashOf(winners[1]);
-        house.realize(winners[1]);
-        check(profit > 0 && house.cashOf(winners[1]) == cash + profit, "realised");
     }
 
     function stuck() private {
@@ -180,14 +176,20 @@ contract DeleveragingTest is Jump {
 
     function test_anExhaustedSideEndsAndTheFundRepaysTheRest() public {
         eth.set(2_800e8);
-        for (uint256 i; i < 2; ++i) house.realize(winners[i]);
+        // Two have sold what they won to one who has won nothing yet.
+        uint256 fresh = rich(0xF4E5, 1_000_000, 0);
+        for (uint256 i; i < 2; ++i) {
+            int64 size = house.stateOf(winners[i]).legs[0].size;
+            traded(0xF4E5, fresh, FIRST + i, winners[i], ETH, size, markets.markOf(ETH));
+        }
         uint256 profit = uint256(profitOf(winners[2]));
         taken(loser);
         uint256 owed = house.shortfall(ETH, false);
         check(owed > profit && profit > 0, "more than there is");
         int256 equity = equityOf(winners[2]);
         adl.begin(ETH, false);
-        weighed(winners);
+        weighed(only(fresh));
+        weighed(only(winners[2]));
         chargedAll(64);
         check(equity - equityOf(winners[2]) == int256(profit) && profitOf(winners[2]) == 0, "all its profit");
         uint256 deficit = house.shortfall(house.NOBODY(), false);
