@@ -75,9 +75,7 @@ def portfolio_at(state: ClearingState, moment: AttestedMoment) -> Portfolio:
     """The account by the moment's terms, with interest until then."""
     terms = [moment.terms[leg.instrument] for leg in state.legs]
     found, contingency = lines(moment.markets, [t[0] for t in terms], [t[1] for t in terms], state.legs)
-    cash = cash_with_interest(
-        state.cash, moment.due - state.due, moment.lending_index - state.lending_index
-    )
+    cash = cash_with_interest(state.cash, moment.due - state.due, moment.lending_index - state.lending_index)
     quotes = moment.markets.quotes[: len(state.collateral)]
     return Portfolio(cash, contingency, found, pledges(quotes, state.collateral))
 

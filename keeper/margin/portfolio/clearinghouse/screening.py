@@ -244,7 +244,9 @@ def screened(accounts: AccountArrays, market: ExactMarket) -> ScreenedAccounts:
     factors = np.array([by.collateral for by in table.by_scenario], np.float64).T / WAD
     values = np.asarray(accounts.sizes @ units) + held @ factors + (cash - carried)[:, np.newaxis]
     magnitude = gross @ np.abs(units).max(axis=1, initial=0.0) + held @ factors.max(axis=1, initial=0.0)
-    magnitude += np.abs(cash) + np.abs(accounts.cash) * (market.cash.index / WAD + market.cash.due / (WAD * YEAR))
+    magnitude += np.abs(cash) + np.abs(accounts.cash) * (
+        market.cash.index / WAD + market.cash.due / (WAD * YEAR)
+    )
     magnitude += np.abs(accounts.costs) + gross @ np.abs(funding) + contingency
     magnitude += accounts.collateral @ np.array([quote.price / WAD / WAD for quote in at.quotes], np.float64)
     legs = np.diff(accounts.sizes.indptr)
