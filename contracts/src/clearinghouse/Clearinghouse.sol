@@ -4,6 +4,7 @@ pragma solidity 0.8.27;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Cash} from "./Cash.sol";
 import {IListing, IMarkets} from "./Interfaces.sol";
 import {Legs} from "./Legs.sol";
@@ -41,6 +42,7 @@ struct Terms {
 contract Clearinghouse is ReentrancyGuard {
     using Cash for Cash.Purse;
     using Legs for Leg[];
+    using SafeCast for int256;
     using SafeERC20 for IERC20;
 
     struct Account {
@@ -318,20 +320,22 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     /// @dev Above initial margin, and owing no more than the cap where it has less cash than before.
-    function _requireInitial(uint256 account, int256 cashBefore) private view {
+    function _requireInitial(uint256 account, int256 cashBefore) private {
         (, int256 value, uint256 scenario) = worst(account, true);
         if (value < 0) revert BelowInitialMargin(account, value, scenario);
         _requireCap(account, cashBefore);
     }
 
     /// @dev Above initial margin; or in no scenario that lacks margin worse off than before.
-    function _requireMargin(uint256 account, AccountState memory before) private view {
+    function _requireMargin(uint256 account, AccountState memory before) private {
         (bool yes, int256 value, uint256 scenario) = margin.admits(before, stateNow(account));
         if (!yes) revert BelowInitialMargin(account, value, scenario);
         if (value >= 0) _requireCap(account, before.cash);
     }
 
-    function _requireCap(uint256 account, int256 cashBefore) private view {
+    /// @dev Whoever stands above initial margin has no loss behind it that a later debt could be blamed on.
+    function _requireCap(uint256 account, int256 cashBefore) private {
+        _accounts[account].blames = false;
         int256 cash = cashOf(account);
         if (cash < cashBefore && cash < -int256(uint256(terms.cashCap))) {
             revert OwesTooMuch(account, uint256(-cash), terms.cashCap);
@@ -350,7 +354,7 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     function withdrawCash(uint256 account, uint256 units, address to) external nonReentrant ofOwner(account) {
-        _withdrawal(account);
+        _withdrawal(account, to);
         uint256 there = cashToken.balanceOf(address(this));
         if (units > there) revert NotEnough(units, there);
         int256 before = cashOf(account);
@@ -365,6 +369,7 @@ contract Clearinghouse is ReentrancyGuard {
         ownerOf(account);
         (IERC20 coin, uint256 cap) = _token(token);
         _take(coin, amount);
+        _requireValued(token, amount);
         pledged[token] += amount;
         if (pledged[token] > cap) revert CapReached(token, cap);
         collateralOf[account][token] += amount;
@@ -373,7 +378,7 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     function withdraw(uint256 account, uint256 token, uint256 amount, address to) external nonReentrant ofOwner(account) {
-        _withdrawal(account);
+        _withdrawal(account, to);
         (IERC20 coin,) = _token(token);
         _takeCollateral(account, token, amount);
         pledged[token] -= amount;
@@ -391,11 +396,26 @@ contract Clearinghouse is ReentrancyGuard {
         emit Contributed(msg.sender, units);
     }
 
-    /// @dev Whoever has a position that deleverages takes nothing out before it is done.
-    function _withdrawal(uint256 account) private view {
+    /// @dev An operator pays out to the owner only.
+    function _withdrawal(uint256 account, address to) private view {
         if (paused) revert OnlyReducing();
+        if (msg.sender != ownerOf(account) && to != ownerOf(account)) revert NotAllowed();
+        _requireAllGoing(account);
+    }
+
+    /// @dev Whoever has a position that deleverages takes nothing out before it is done, by no trade either.
+    function _requireAllGoing(uint256 account) private view {
         Leg[] storage legs = _accounts[account].legs;
         for (uint256 i; i < legs.length; ++i) _requireGoing(legs[i].instrument);
+    }
+
+    /// @dev What has no price now, or no move in the scenarios, nobody adds to an account: one unit of it would keep the account
+    /// from being valued, and so from being liquidated.
+    function _requireValued(uint256 token, uint256 amount) private view {
+        AccountState memory alone;
+        alone.collateral = new uint256[](markets.collaterals());
+        alone.collateral[token] = amount;
+        margin.valueIn(alone, 0);
     }
 
     function _take(IERC20 coin, uint256 amount) private {
@@ -408,6 +428,8 @@ contract Clearinghouse is ReentrancyGuard {
     function _token(uint256 token) private view returns (IERC20, uint256 cap) {
         if (token >= markets.collaterals()) revert NoSuchToken(token);
         (address coin, uint256 most) = markets.collateral(token);
+        // What is pledged would be lent.
+        if (coin == address(cashToken)) revert BadTerms();
         return (IERC20(coin), most);
     }
 
@@ -432,6 +454,8 @@ contract Clearinghouse is ReentrancyGuard {
         if (ownerOf(buyer) == ownerOf(seller)) revert MatchesItself();
         Instrument memory what = markets.instrument(instrument);
         if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(instrument);
+        _requireAllGoing(buyer);
+        _requireAllGoing(seller);
         AccountState memory ofBuyer = stateNow(buyer);
         AccountState memory ofSeller = stateNow(seller);
         uint256 interest = openInterest[instrument];
@@ -489,7 +513,7 @@ contract Clearinghouse is ReentrancyGuard {
             int256 price = int256(uint256(markets.markOf(leg.instrument))) - markets.accrue(what.underlying);
             int256 worth = leg.size * price;
             profit += worth - leg.cost;
-            legs[i].cost = int128(worth);
+            legs[i].cost = worth.toInt128();
         }
         _addCash(account, profit);
         emit Realized(account, profit);
@@ -561,6 +585,7 @@ contract Clearinghouse is ReentrancyGuard {
         int256 loss;
         uint256 discount;
         int256 worth;
+        int256 cashBefore;
     }
 
     /// @notice Takes `share` of the whole account over: every position at its mark, every collateral at its price, less
@@ -577,6 +602,7 @@ contract Clearinghouse is ReentrancyGuard {
         if (share == 0 || share > uint256(WAD)) revert BadShare(share);
         Taking memory take;
         (take.account, take.taker, take.scenario, take.share) = (account, taker, scenario, share);
+        take.cashBefore = cashOf(taker);
         int256 equity;
         (equity, take.value) = valueIn(account, scenario);
         if (take.value >= 0) revert NotBelowMaintenance(account, scenario, take.value);
@@ -591,7 +617,7 @@ contract Clearinghouse is ReentrancyGuard {
         _addCash(taker, -paid);
         _absorb(account);
         _requireLeft(take);
-        _requireInitial(taker, cashOf(taker) + paid);
+        _requireInitial(taker, take.cashBefore);
         emit Liquidated(account, taker, scenario, share, paid, take.discount);
         _remember(account);
         _remember(taker);
@@ -697,6 +723,8 @@ contract Clearinghouse is ReentrancyGuard {
             if (allowed - owed > unit) revert TakesTooMuch(int256(allowed - owed), int256(unit));
         }
         _requireInitial(buyer, cashOf(buyer) + int256(paid));
+        // At once: whatever is given to the account later would stand in the way.
+        _absorb(account);
         emit CollateralSold(account, buyer, token, amount, paid);
         _remember(account);
         _remember(buyer);
@@ -735,6 +763,7 @@ contract Clearinghouse is ReentrancyGuard {
 
     /// @notice Lets the fund pay the debt of an account that has nothing else, as anybody may.
     function absorb(uint256 account) external nonReentrant {
+        ownerOf(account);
         _addCash(account, 0);
         _absorb(account);
         _remember(account);
