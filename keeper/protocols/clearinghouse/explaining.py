@@ -44,19 +44,39 @@ def collaterals(
 
 
 def positions(moment: ClearingMoment, raw: ClearingAccount) -> Iterator[PositionLine]:
-    """Every leg; what it needs alone is its own worst loss over the set."""
+    """Every leg, with what it loses in the scenario that is the account's worst of either set: so much of the
+    requirement is its own, and less than nothing where it hedges."""
+    worst = moment.maintenance.value(raw.state).scenario, moment.initial.value(raw.state).scenario
     for leg in raw.state.legs:
         line = moment.maintenance.table.lines.get(leg.instrument)
         if line is not None:
-            yield _position(moment, leg, line)
+            yield _position(moment, leg, line, *worst)
 
 
-def _position(moment: ClearingMoment, leg: ClearingLeg, line: LegLine) -> PositionLine:
+def worst_scenario(moment: ClearingMoment, raw: ClearingAccount) -> str:
+    """What moves, and how far, in the scenario in which the account is worth least."""
+    scenario = moment.maintenance.value(raw.state).scenario
+    by = moment.maintenance.table.by_scenario[scenario]
+    found = [
+        f"underlying {u} {_percent(by.index[u])} (perpetual {_percent(by.perpetual[u])}, volatility "
+        f"{_percent(by.volatility[u])})"
+        for u in range(len(by.index))
+    ]
+    found += [f"collateral {c} {_percent(by.collateral[c])}" for c in range(len(by.collateral))]
+    return f"worst in scenario {scenario}: {', '.join(found)}"
+
+
+def _percent(factor: int) -> str:
+    return f"{(factor - WAD) / WAD:+.2%}"
+
+
+def _position(
+    moment: ClearingMoment, leg: ClearingLeg, line: LegLine, scenario: int, wider: int
+) -> PositionLine:
     terms, mark = moment.instruments[leg.instrument], mark_of(line)
     table = moment.maintenance.table
     size = leg.size * PRICE_TO_WAD
     here = table.value(leg.instrument, leg.size, -1)
-    worst = min(table.value(leg.instrument, leg.size, each) for each in range(len(table.scenarios.steps)))
     funding = 0
     if terms.kind is Kind.PERPETUAL:
         funding = -leg.size * moment.snapshot.spots[terms.underlying].funding
@@ -71,8 +91,8 @@ def _position(moment: ClearingMoment, leg: ClearingLeg, line: LegLine) -> Positi
         mark * PRICE_TO_WAD,
         profit,
         funding,
-        here - worst,
-        here - worst,
+        here - moment.initial.table.value(leg.instrument, leg.size, wider),
+        here - table.value(leg.instrument, leg.size, scenario),
         None,
         None,
         left,

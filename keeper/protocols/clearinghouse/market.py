@@ -214,8 +214,9 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
         timestamp: int,
         symbols: Mapping[str, str],
     ) -> tuple[Sequence[AssetLine], str]:
-        found = explaining.collaterals(self.moment(state, timestamp), raw, symbols)
-        return list(found), explaining.FORMULA
+        moment = self.moment(state, timestamp)
+        worst = explaining.worst_scenario(moment, raw)
+        return list(explaining.collaterals(moment, raw, symbols)), f"{explaining.FORMULA}; {worst}"
 
     def explain(
         self,

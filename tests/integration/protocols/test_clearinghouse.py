@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keeper.chain import blocks
+from keeper.chain.blocks import Head
 from keeper.localchain import clearinghouse_actions as act
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.clearinghouse import UNIT
@@ -16,10 +18,12 @@ from keeper.margin.portfolio.clearinghouse.liquidation import liquidation_discou
 from keeper.model.account_key import account_key
 from keeper.protocols.clearinghouse.planning import liquidation_terms
 from keeper.protocols.clearinghouse.valuing import ClearingMoment
+from keeper.service.markets import Market
 from tests.conformance.case import protection
 from tests.conformance.clearinghouse_case import MAKER, TRADER, ClearinghouseCase
 from tests.conftest import GENESIS
 from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping, reading, valued
+from tests.support.program import run_keeper
 from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
@@ -223,3 +227,28 @@ def test_a_feed_that_is_stale_blinds_only_whom_it_concerns(case: ClearinghouseCa
     found = {each.account: each for each in at.valuations}
     assert found[account_key(str(bitcoin))].liquidatable
     assert found == run.book.views(blocks.latest(run.book.pool), list(found))
+
+
+def test_people_see_the_worst_scenario_and_what_drives_it(case: ClearinghouseCase, tmp_path: Path) -> None:
+    number = hedged(case)
+    case.anvil.set_automine(False)
+    keeping(case.anvil, case.toml(), tmp_path)
+    config = str(tmp_path / "keeper.toml")
+    told = run_keeper("explain", str(number), "--config", config).stdout
+    assert "worst in scenario" in told and "call 0 2000" in told and "delta" in told.lower()
+    scanned = json.loads(run_keeper("scan", "--json", "--config", config).stdout)
+    [found] = [each for each in scanned["markets"][0]["accounts"] if each["account"] == str(number)]
+    run = reading(case.anvil, case.toml(), tmp_path)
+    [view] = run.book.views(_head(run), [account_key(str(number))]).values()
+    assert (found["equity"], found["maintenance"]) == (str(view.equity), str(view.maintenance))
+    explained = run.adapter.explainer.explain(
+        run.book.state, view.account, run.book.accounts[view.account], _head(run).timestamp, {}
+    )
+    parts = sum(line.maintenance for line in explained.positions)
+    fallen = view.maintenance - parts - view.parts["contingency"]
+    assert 0 <= fallen <= view.parts["collateral"], "what is left is what the collateral loses"
+
+
+def _head(run: Market) -> Head:
+    valued(run)
+    return blocks.latest(run.book.pool)
