@@ -293,7 +293,7 @@ contract InvariantsTest {
     }
 
     function test_whatTradersDoIsDone() public {
-        for (uint256 i; i < 20; ++i) {
+        for (uint256 i; i < 12; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));
             _traders.trades(seed, uint64(seed >> 64));
             try _traders.squeeze(i, seed, seed >> 8) {} catch {}
@@ -319,7 +319,7 @@ contract SurvivalTest is House {
         (_ann, _bob, _cat) = (rich(ANN, 20_000, 3), rich(BOB, 100_000_000, 0), rich(CAT, 100_000_000, 0));
     }
 
-    /// forge-config: default.fuzz.runs = 24
+    /// forge-config: default.fuzz.runs = 16
     function testFuzz_nobodySurvivesARightWitness(uint256 seed, uint64 to, uint256 time) public {
         for (uint256 i; i < 5; ++i) {
             uint256 of_ = uint256(keccak256(abi.encode(seed, i)));
