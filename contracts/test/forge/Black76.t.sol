@@ -18,7 +18,7 @@ contract Black76Caller {
 contract Black76Test {
     uint256 private constant WAD = 1e18;
     /// @dev 6,000 are allowed; this is what it takes, so that a change for the worse is seen.
-    uint256 private constant MOST_GAS = 2_750;
+    uint256 private constant MOST_GAS = 3_200;
 
     Black76Caller private _caller = new Black76Caller();
 
