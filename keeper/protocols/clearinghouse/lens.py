@@ -11,6 +11,7 @@ from typing import Any
 from eth_abi.abi import decode
 
 from keeper.margin.options.black76_fixed import YEAR
+from keeper.margin.portfolio.clearinghouse.liquidation import ClearingTerms
 from keeper.margin.portfolio.clearinghouse.markets import CollateralQuote, MarketSnapshot, Spot, Surface
 from keeper.margin.portfolio.clearinghouse.marks import FundingTerms, PerpetualState, accrued
 from keeper.margin.portfolio.clearinghouse.scenarios import WidthRamp, decode_steps
@@ -51,23 +52,6 @@ class ClearingParts:
     orders: str
     deleveraging: str
     cash_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClearingTerms:
-    """`Terms` of Clearinghouse.sol: fractions have 18 decimals, times are seconds."""
-
-    cash_cap: int
-    rate: int
-    debt_share: int
-    sale_discount: int
-    grace: int
-    lapse: int
-    hard_floor: int
-    discount_start: int
-    discount_rise: int
-    discount_most: int
-    buffer: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,13 @@ class ClearinghouseMarket(Adapter[ClearingHouseState, ClearingAccount]):
 
     def market_warnings(self, state: ClearingHouseState) -> Mapping[str, str]:
         found = {"paused": "new risk is stopped"} if state.paused else {}
+        for one in state.expiries:
+            average = one.average
+            if state.read >= one.time and average.last == one.time and not average.suffices():
+                found[f"unsettled_{one.underlying}_{one.time}"] = (
+                    f"expiry {one.time} of underlying {one.underlying} has too few observations: it waits "
+                    "for settleByRounds with the feed's own rounds"
+                )
         for number, each in state.instruments.items():
             if lost := each.lost_by_longs + each.lost_by_shorts:
                 found[f"shortfall_{number}"] = (

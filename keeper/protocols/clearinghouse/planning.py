@@ -13,8 +13,8 @@ from keeper.config.policy import Step
 from keeper.contracts import artifact
 from keeper.errors import MarginError
 from keeper.margin.portfolio.clearinghouse.liquidation import (
+    ClearingTerms,
     SliceTaken,
-    SliceTerms,
     liquidation_discount,
     slice_taken,
 )
@@ -36,9 +36,9 @@ CALL = "call(uint256,uint256)"
 LIQUIDATE = "liquidate(uint256,uint256,uint256,uint256,int256)"
 DEPOSIT = "deposit(uint256,uint256,uint256)"
 DEPOSIT_CASH = "depositCash(uint256,uint256)"
-# Measured, with room: a call of an account of two legs takes some 200,000; a liquidation judges the taker in
-# the whole initial set.
-CALL_GAS, LIQUIDATION_GAS, ADDING_GAS = 600_000, 3_000_000, 500_000
+# Measured, with room. A liquidation of eleven legs takes 3.65 million, most of it for judging each leg of the
+# taker's in each scenario of the initial set.
+CALL_GAS, LIQUIDATION_GAS, JUDGING_GAS, ADDING_GAS = 600_000, 1_200_000, 8_000, 500_000
 SHARES = 10**6
 """A liquidation takes so many parts in a million."""
 
@@ -53,13 +53,6 @@ def arithmetic_hash() -> str:
     """The hash of the code that values accounts, as it was compiled here."""
     code = bytes.fromhex(artifact("clearinghouse/Valuation")["deployedBytecode"][2:])
     return "0x" + keccak(code).hex()
-
-
-def liquidation_terms(state: ClearingHouseState) -> SliceTerms:
-    t = state.terms
-    return SliceTerms(
-        t.grace, t.lapse, t.hard_floor, t.discount_start, t.discount_rise, t.discount_most, t.buffer
-    )
 
 
 def assets(state: ClearingHouseState, purse: Purse) -> Mapping[str, Asset]:
@@ -89,11 +82,11 @@ def offers(
     found = market.value(raw.state)
     if found.worst >= 0:
         return Blocked("it is above maintenance again")
-    if halted := moment.halted(raw):
+    halted = moment.halted(raw)
+    if halted is not None:
         return Blocked(f"instrument {halted} is halted until it is deleveraged")
     loss = found.equity - found.worst
-    terms = liquidation_terms(state)
-    discount = liquidation_discount(raw.called_at, moment.timestamp, found.equity, loss, terms)
+    discount = liquidation_discount(raw.called_at, moment.timestamp, found.equity, loss, state.terms)
     if isinstance(discount, str):
         return Blocked(discount)
     taker = state.own
@@ -101,7 +94,9 @@ def offers(
         return Blocked("no account of the keeper's own is named that could take it over")
     if taker.owner == raw.owner:
         return Blocked("it is the keeper's own")
-    taken = partial(_taken, moment, raw.state, taker.state, found.scenario, discount, terms)
+    if not moment.is_priced(taker):
+        return Blocked("the keeper's own account has something without a price")
+    taken = partial(_taken, moment, raw.state, taker.state, found.scenario, discount, state.terms)
     share = _largest(taken, lambda each: _is_allowed(moment, each))
     if not share:
         return Blocked("the keeper's own account has not margin enough for the smallest share")
@@ -111,7 +106,9 @@ def offers(
     limit = best.paid + best.off * (100 - KEPT_PERCENT) // 100
     call = encoded(LIQUIDATE, number(account), found.scenario, share * WAD // SHARES, own, limit)
     quote = Quote(0, 0, best.off // state.cash_unit, (call,))
-    return [Offer(cash, cash, house, (0,), lambda _: quote, LIQUIDATION_GAS, ERRORS, taker="signer")]
+    judged = len(moment.initial.table.scenarios.steps) * len(best.taker.legs)
+    gas = LIQUIDATION_GAS + judged * JUDGING_GAS
+    return [Offer(cash, cash, house, (0,), lambda _: quote, gas, ERRORS, taker="signer")]
 
 
 def _taken(
@@ -120,7 +117,7 @@ def _taken(
     taker: ClearingState,
     scenario: int,
     discount: int,
-    terms: SliceTerms,
+    terms: ClearingTerms,
     share: int,
 ) -> SliceTaken | None:
     """What so many millionths lead to; None where the taker has no room for a position."""

@@ -29,7 +29,7 @@ def due_pages(
     """One page per instrument. `unwanted` names an instrument of each account that nobody has taken over."""
     going = {each.instrument for each in state.rounds}
     for each in state.rounds:
-        yield _page(state, each, accounts)
+        yield from _page(state, each, accounts)
     for instrument, listed in state.instruments.items():
         if instrument in going:
             continue
@@ -50,12 +50,13 @@ def due_pages(
 
 def _page(
     state: ClearingHouseState, each: DeleveragingRound, accounts: Mapping[str, ClearingAccount]
-) -> Chore:
+) -> Iterator[Chore]:
     instrument = each.instrument
     if each.is_charging:
         why = f"whoever won in instrument {instrument} is charged"
         gas = PAGE_GAS + MOST_CHARGED * ENTRY_GAS // 4
-        return _chore(state, "deleverage", CHARGE, gas, why, instrument, MOST_CHARGED)
+        yield _chore(state, "deleverage", CHARGE, gas, why, instrument, MOST_CHARGED)
+        return
     winners = [
         number(account)
         for account, raw in accounts.items()
@@ -63,9 +64,11 @@ def _page(
         if leg.instrument == instrument and (leg.size > 0) != each.is_long
     ]
     page = sorted(set(winners) - each.weighed)[:MOST_WEIGHED]
+    if not page:
+        return
     why = f"{len(page)} accounts that won in instrument {instrument} are weighed"
     gas = BEGINNING_GAS + PAGE_GAS + len(page) * ENTRY_GAS
-    return _chore(state, "weigh winners", WEIGH, gas, why, instrument, page, [0] * len(page))
+    yield _chore(state, "weigh winners", WEIGH, gas, why, instrument, page, [0] * len(page))
 
 
 def _chore(

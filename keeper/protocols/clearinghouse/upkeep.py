@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from keeper.chain.calldata import calldata, encoded
-from keeper.margin.portfolio.clearinghouse.settlement import WINDOW
+from keeper.margin.portfolio.clearinghouse.settlement import WINDOW, observed
 from keeper.model.chore import Chore
 from keeper.model.format import format_amount
 from keeper.model.plan import Check
@@ -42,14 +42,14 @@ def due(house: str, moment: ClearingMoment, accounts: Mapping[str, ClearingAccou
 
 def _unwanted(moment: ClearingMoment, accounts: Mapping[str, ClearingAccount]) -> Mapping[str, int]:
     """Insolvent accounts whose call is so old that a position is closed against the other side, with the
-    instrument that has lost most. An option near its expiry is left to be settled."""
+    instrument that has lost most. An option that has expired is left to be settled."""
     state, now, found = moment.state, moment.timestamp, dict[str, int]()
     for account, raw in accounts.items():
         if not raw.called_at or not raw.called_at + state.patience <= now < raw.called_at + state.terms.lapse:
             continue
         if not moment.is_priced(raw) or moment.maintenance.value(raw.state).equity >= 0:
             continue
-        losses = moment.profits(raw)
+        losses = {each: won for each, won in moment.profits(raw).items() if moment.lasts(each)}
         if losses:
             found[account] = min(losses, key=lambda each: losses[each])
     return found
@@ -69,9 +69,10 @@ def _call(house: str, moment: ClearingMoment, account: str, raw: ClearingAccount
 def _expiry(state: ClearingHouseState, expiry: ClearingExpiry, now: int) -> Iterator[Chore]:
     options, average = state.parts.options, expiry.average
     arguments = (expiry.underlying, expiry.time)
-    if state.underlyings[expiry.underlying].index is None:
+    index = state.underlyings[expiry.underlying].index
+    if index is None:
         return
-    if now >= expiry.time and average.count + (average.last != expiry.time) >= 10 and average.gap <= 300:
+    if now >= expiry.time and observed(average, expiry.time, index, now).suffices():
         settled = calldata("settlement(uint8,uint40)", *arguments)
         why = f"expiry {expiry.time} of underlying {expiry.underlying} is over"
         done = Check(options, settled, 0, 1)

@@ -66,6 +66,11 @@ class ClearingMoment:
             if leg.instrument in self.maintenance.going
         }
 
+    def lasts(self, instrument: int) -> bool:
+        """Whether it is a perpetual, or an option that has not expired."""
+        expiry = self.instruments[instrument].expiry
+        return not expiry or self.timestamp < expiry
+
     def below(self, accounts: Mapping[str, ClearingAccount]) -> list[str]:
         """The accounts that are below maintenance."""
         some = {a: raw for a, raw in accounts.items() if raw.state.legs and self.is_priced(raw)}

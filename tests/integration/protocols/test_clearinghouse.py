@@ -16,7 +16,6 @@ from keeper.localchain.clearinghouse import UNIT
 from keeper.localchain.transactions import Tx, call_of
 from keeper.margin.portfolio.clearinghouse.liquidation import liquidation_discount, slice_taken
 from keeper.model.account_key import account_key
-from keeper.protocols.clearinghouse.planning import liquidation_terms
 from keeper.protocols.clearinghouse.valuing import ClearingMoment
 from keeper.service.markets import Market
 from tests.conformance.case import protection
@@ -80,7 +79,7 @@ def test_a_slice_is_foreseen_to_the_unit(case: ClearinghouseCase, tmp_path: Path
     market, raw = moment.maintenance, before[1].state
     found = market.value(raw)
     assert found.worst < 0
-    terms = liquidation_terms(before[0])
+    terms = before[0].terms
     loss = found.equity - found.worst
     discount = liquidation_discount(0, moment.timestamp, found.equity, loss, terms)
     assert isinstance(discount, int), "below the hard floor nobody waits"
@@ -163,6 +162,33 @@ def test_what_the_fund_lacks_is_charged_to_whoever_won_page_by_page(
     assert {each.state for each in k.intents() if "margin call" not in each.plan} == {"settled"}
     at = valued(k.deciding.markets[0])
     assert at.acting
+
+
+def test_while_an_instrument_is_halted_nobody_in_it_is_tried(case: ClearinghouseCase, tmp_path: Path) -> None:
+    first, second = case.account(TRADER, 5_000), case.account(TRADER, 9_000)
+    case.send(case.trade(first, 0, 10 * UNIT, case.mark(0)), case.trade(second, 0, 10 * UNIT, case.mark(0)))
+    case.send(*moved(case, 1_300))
+    worst = view_int(case.anvil.rpc, case.at.house, "worst(uint256,bool)", first, False, word=2)
+    case.send(act.liquidate(case.at, act.address_of(MAKER), first, worst, WAD, case.maker))
+    k = watched(case, tmp_path, budget="")
+    for _ in range(3):
+        k.step(case.hold())
+    assert k.deciding.markets[0].book.state.instruments[0].lost_by_longs > 0
+    [episode] = [each for each in k.episodes("liquidate") if each.account == account_key(str(second))]
+    assert "instrument 0 is halted" in episode.blocked_reason and k.transactions() == []
+
+
+def test_an_expiry_with_too_few_observations_is_said_and_not_tried(
+    case: ClearinghouseCase, tmp_path: Path
+) -> None:
+    case.anvil.increase_time(case.at.expiry - case.now() + 60)
+    case.send(*case.hold())
+    k = watched(case, tmp_path)
+    for _ in range(5):
+        k.step(case.hold())
+    assert k.deciding.markets[0].adapter.explainer.market_warnings(k.deciding.markets[0].book.state)
+    assert any("unsettled" in each.body for each in k.alerts("market_warning"))
+    assert k.intents() and all('"observe"' in each.plan for each in k.intents())
 
 
 NAMES = ("begin deleveraging", "weigh winners", '"deleverage"')

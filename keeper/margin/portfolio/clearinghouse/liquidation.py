@@ -18,9 +18,13 @@ HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class SliceTerms:
-    """Grace and lapse of a call in seconds; the rest are fractions (18 decimals): the contract's `Terms`."""
+class ClearingTerms:
+    """`Terms` of Clearinghouse.sol: fractions have 18 decimals, times are seconds."""
 
+    cash_cap: int
+    rate: int
+    debt_share: int
+    sale_discount: int
     grace: int
     lapse: int
     hard_floor: int
@@ -43,7 +47,7 @@ class SliceTaken:
     most: int
 
 
-def liquidation_discount(called_at: int, now: int, equity: int, loss: int, terms: SliceTerms) -> int | str:
+def liquidation_discount(called_at: int, now: int, equity: int, loss: int, terms: ClearingTerms) -> int | str:
     """The discount of a liquidation at `now`, as a fraction of the loss; or why there is none."""
     is_called = called_at and now < called_at + terms.lapse
     if now < called_at + terms.grace or not is_called:
@@ -54,7 +58,7 @@ def liquidation_discount(called_at: int, now: int, equity: int, loss: int, terms
     return min(terms.discount_start + terms.discount_rise * (now - start) // HOUR, terms.discount_most)
 
 
-def total_off(equity: int, loss: int, discount: int, terms: SliceTerms) -> int:
+def total_off(equity: int, loss: int, discount: int, terms: ClearingTerms) -> int:
     """What the taker of the whole account gets off: beyond the first discount only equity pays it."""
     least = loss * terms.discount_start // WAD
     return min(loss * discount // WAD, max(equity, least))
@@ -67,7 +71,7 @@ def slice_taken(
     scenario: int,
     share: int,
     discount: int,
-    terms: SliceTerms,
+    terms: ClearingTerms,
 ) -> SliceTaken:
     """What a liquidation of `share` (18 decimals) does, at the market's moment."""
     before = market.value(account, [scenario])

@@ -13,7 +13,7 @@ import numpy as np
 
 from keeper.margin.interface import Array
 from keeper.margin.options import black76, black76_fixed
-from keeper.margin.portfolio.clearinghouse.valuation import LEAST_FACTOR, STEP
+from keeper.margin.portfolio.clearinghouse.valuation import scenario_factor, scenario_move
 from keeper.margin.portfolio.clearinghouse.values import (
     PRICE_TO_WAD,
     ClearingLeg,
@@ -21,7 +21,7 @@ from keeper.margin.portfolio.clearinghouse.values import (
     LegLine,
     ScenarioSet,
 )
-from keeper.margin.rounding import WAD, div_trunc, wad_mul_down
+from keeper.margin.rounding import WAD, wad_mul_down
 
 _ULP = 2.0**-52
 
@@ -52,11 +52,13 @@ def factors(scenarios: ScenarioSet, scenario: int) -> ScenarioFactors:
     for u in range(count):
         price, turn, basis = steps[3 * u : 3 * u + 3]
         wide, up, down, apart = widths[4 * u : 4 * u + 4]
-        move = _move(price, wide)
-        index.append(_factor(move))
-        volatility.append(_factor(_move(turn, up if turn >= 0 else down)))
-        perpetual.append(_factor(move + _move(basis, apart)))
-    rest = [_factor(_move(steps[3 * count + c], widths[4 * count + c])) for c in range(tokens)]
+        move = scenario_move(price, wide)
+        index.append(scenario_factor(move))
+        volatility.append(scenario_factor(scenario_move(turn, up if turn >= 0 else down)))
+        perpetual.append(scenario_factor(move + scenario_move(basis, apart)))
+    rest = [
+        scenario_factor(scenario_move(steps[3 * count + c], widths[4 * count + c])) for c in range(tokens)
+    ]
     return ScenarioFactors(tuple(perpetual), tuple(index), tuple(volatility), tuple(rest))
 
 
@@ -145,11 +147,3 @@ class ScenarioTable:
             values[options] = priced
             errors[options] = black76_fixed.error_bound(forwards[options], strike)
         return values, errors
-
-
-def _move(step: int, width: int) -> int:
-    return div_trunc(step * width, STEP)
-
-
-def _factor(move: int) -> int:
-    return max(LEAST_FACTOR, WAD + move)

@@ -39,17 +39,17 @@ def value_in(account: Portfolio, scenarios: ScenarioSet, scenario: int) -> int:
     ups, first = scenarios.underlyings, 4 * scenarios.underlyings
     value = account.cash - account.contingency
     for pledge in account.pledges:
-        move = _move(steps[3 * ups + pledge.token], widths[first + pledge.token])
-        value += wad_mul_down(pledge.value, _factor(move))
+        move = scenario_move(steps[3 * ups + pledge.token], widths[first + pledge.token])
+        value += wad_mul_down(pledge.value, scenario_factor(move))
     for line in account.lines:
         price_step, turn_step, basis_step = steps[3 * line.underlying : 3 * line.underlying + 3]
         price_width, up_width, down_width, basis_width = widths[4 * line.underlying : 4 * line.underlying + 4]
-        price = _move(price_step, price_width)
+        price = scenario_move(price_step, price_width)
         if line.kind is Kind.PERPETUAL:
-            value += line_value(line, _factor(price + _move(basis_step, basis_width)), WAD)
+            value += line_value(line, scenario_factor(price + scenario_move(basis_step, basis_width)), WAD)
         else:
-            turn = _move(turn_step, up_width if turn_step >= 0 else down_width)
-            value += line_value(line, _factor(price), _factor(turn))
+            turn = scenario_move(turn_step, up_width if turn_step >= 0 else down_width)
+            value += line_value(line, scenario_factor(price), scenario_factor(turn))
     return value
 
 
@@ -90,9 +90,11 @@ def line_value(line: LegLine, factor: int, turn: int) -> int:
     return line.size * (call if line.kind is Kind.CALL else put) // PRICE_TO_WAD
 
 
-def _move(step: int, width: int) -> int:
+def scenario_move(step: int, width: int) -> int:
+    """A move as a fraction: a step times the width it counts in, towards zero."""
     return div_trunc(step * width, STEP)
 
 
-def _factor(move: int) -> int:
+def scenario_factor(move: int) -> int:
+    """What a move multiplies with: never below a thousandth."""
     return max(LEAST_FACTOR, WAD + move)
