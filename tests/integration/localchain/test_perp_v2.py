@@ -118,8 +118,10 @@ def test_an_unnoticed_answer_falsifies_the_average_until_it_reverts(market: Curi
 
 
 def falsified(dollars: int) -> range:
-    """The average at this price, which falls by 40 dollars in 900 seconds, or a few seconds later: the chain's
-    clock goes on between two calls."""
+    """The average at this price, which falls by 40 dollars in 900 seconds, or a few seconds later.
+
+    The chain's clock goes on between two calls.
+    """
     return range(dollars * WAD - 10 * 40 * WAD // 900, dollars * WAD + 1)
 
 
